@@ -1,0 +1,22 @@
+package tier
+
+import "time"
+
+// Records are kept apart by how long they will be kept, so that a whole segment expires at about one time and is unlinked.
+const classes = 4
+
+var classSpans = [classes]time.Duration{60 * time.Second, 300 * time.Second, 3600 * time.Second, 24 * time.Hour}
+
+// classOf is the class for something kept for another ms milliseconds. The last has no upper end.
+func classOf(ms int64) int {
+	for c := range classes - 1 {
+		if ms <= classSpans[c].Milliseconds() {
+			return c
+		}
+	}
+	return classes - 1
+}
+
+// sealAge is how long a segment of a class is written to: a quarter of the class, so that the last record of a segment does
+// not hold up the first for long.
+func sealAge(class int) time.Duration { return classSpans[class] / 4 }

@@ -1,0 +1,334 @@
+package tier
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stagecache/crypto"
+	"stagecache/internal/vfs"
+)
+
+// DiskOptions configure a Disk. Keys, Now and Capacity must be set.
+type DiskOptions struct {
+	Keys     *crypto.StageKey
+	Capacity int64 // bytes as du counts them; never exceeded by more than one segment
+	// Now is engine time in ms: it never goes back.
+	Now func() int64
+	// Uptime is monotonic, for ages. nil: time since OpenDisk.
+	Uptime func() time.Duration
+
+	FS          vfs.FS        // nil: the real one
+	Codec       Codec         // nil: blobs are sealed as they are
+	MaxBlob     int           // largest blob; 0: 1 MiB and a little
+	SegmentSize int64         // 0: a 64th of the capacity, 8 to 512 MiB
+	QueueBytes  int64         // blobs waiting to be written; 0: 8 MiB
+	MaxAge      time.Duration // a record waits no longer to be committed; 0: 500 ms
+	Block       bool          // Put waits for room in the queue instead of dropping
+	IndexBytes  int64         // past it the oldest segments are evicted; 0: no limit
+	OpenFiles   int           // descriptors for reading; 0: 512
+	// Reserved is disk space used by others that counts against Capacity (old generations on their way out). nil: none.
+	Reserved func() int64
+	// Reclaim gives up some of what is reserved; false: nothing to give. It is asked before any segment is evicted. nil: nobody.
+	Reclaim func() bool
+	// Report is told of what an operator should know. nil: nobody.
+	Report func(event, file string, err error)
+}
+
+// Limits of the layout.
+const (
+	MinSegment = 8 << 20
+	maxSegment = 512 << 20
+	// maxRound is how many bytes one round of the writer takes from the queue: a commit's usual size.
+	maxRound = 4 << 20
+	// maxSlots bounds the segments that live at one time.
+	maxSlots = 1 << 14
+)
+
+// Disk is a Tier on disk: a log of segments. See the package's doc.
+type Disk struct {
+	dir         string
+	o           DiskOptions
+	segmentSize int64
+	start       time.Time
+
+	index   *index
+	pending [pendingShards]pendingShard
+
+	segs        [maxSlots]atomic.Pointer[segment] // by slot
+	slotMu      sync.Mutex
+	freeSlots   []uint16 // guarded by slotMu
+	highSlot    uint16   // guarded by slotMu: no segment at or above
+	deadSlots   []uint16 // guarded by slotMu: free after the next sweep of the index
+	nextSegment atomic.Uint64
+	nextBatch   atomic.Uint64
+	loadedSeq   uint64 // highest sequence on disk at open
+	loadedStamp uint64 // highest stamp on disk at open
+	loadedMark  int64  // newest engine time on disk at open
+
+	queueMu    sync.Mutex
+	queueRoom  *sync.Cond // signalled when queueBytes shrinks
+	queue      []*pendingRecord
+	queueBytes int64
+	queueSince time.Duration // uptime at which the oldest waiting record came
+	closed     bool
+	discarded  bool        // closed without writing what waits
+	tombs      []*shadowed // tombstones owed, never dropped
+
+	wake     chan struct{} // the writer looks at the queue
+	sync     chan chan error
+	done     chan struct{} // closed when the writer has ended
+	loaded   chan struct{} // closed when the index is complete
+	loadOnce sync.Once
+
+	// Owned by the writer.
+	active    [classes]*segment
+	brokenAt  time.Duration
+	broken    atomic.Bool // the last commit failed: drop until the next try
+	writerMu  sync.Mutex  // serialises rounds, evictions and compaction's unlinking
+	compactMu sync.Mutex  // one compaction at a time
+
+	diskBytes, written, dataWritten                     atomic.Int64
+	stored, dropped, evicted, quarantined, falseMatches atomic.Int64
+	quarantinedFiles                                    atomic.Int64 // bytes of files set aside
+}
+
+// OpenDisk opens the generation directory dir, which must exist, and begins to load its index in the background: until
+// Loaded is closed, what is not yet loaded is a miss, and nothing wrong is ever answered.
+func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
+	if o.Keys == nil || o.Now == nil || o.Capacity <= 0 {
+		return nil, errors.New("tier: Keys, Now and Capacity must be set")
+	}
+	d := &Disk{dir: dir, o: o, start: time.Now(), wake: make(chan struct{}, 1), sync: make(chan chan error),
+		done: make(chan struct{}), loaded: make(chan struct{})}
+	d.queueRoom = sync.NewCond(&d.queueMu)
+	d.fillDefaults()
+	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })
+	for slot := maxSlots - 1; slot >= slotFirst; slot-- {
+		d.freeSlots = append(d.freeSlots, uint16(slot))
+	}
+	for i := range d.pending {
+		d.pending[i].m = make(map[Hash]*pendingRecord)
+	}
+	found, err := d.scan()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	d.index.StartLoading()
+	go d.load(found)
+	go d.write()
+	return d, nil
+}
+
+func (d *Disk) fillDefaults() {
+	o := &d.o
+	if o.FS == nil {
+		o.FS = vfs.OS
+	}
+	if o.Codec == nil {
+		o.Codec = plainCodec{}
+	}
+	if o.MaxBlob == 0 {
+		o.MaxBlob = 1<<20 + 64<<10
+	}
+	if o.QueueBytes == 0 {
+		o.QueueBytes = 8 << 20
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = 500 * time.Millisecond
+	}
+	if o.OpenFiles == 0 {
+		o.OpenFiles = 512
+	}
+	if o.Uptime == nil {
+		o.Uptime = func() time.Duration { return time.Since(d.start) }
+	}
+	if o.Report == nil {
+		o.Report = func(string, string, error) {}
+	}
+	d.segmentSize = o.SegmentSize
+	if d.segmentSize == 0 {
+		d.segmentSize = min(max(o.Capacity/64, MinSegment), maxSegment)
+	}
+}
+
+func (d *Disk) uptime() time.Duration { return d.o.Uptime() }
+
+// Loaded is closed once every entry on disk is known.
+func (d *Disk) Loaded() <-chan struct{} { return d.loaded }
+
+// AtOpen is what the disk held at open: the highest sequence and stamp, and the newest engine time in ms.
+func (d *Disk) AtOpen() (seq, stamp uint64, mark int64) {
+	return d.loadedSeq, d.loadedStamp, d.loadedMark
+}
+
+// Get implements Tier with at most one pread.
+func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
+	if p := d.shardOf(&h).get(&h); p != nil {
+		return append(dst, p.Blob...), p.found(), nil
+	}
+	l, ok := d.index.Lookup(&h)
+	if !ok {
+		return dst, Found{}, ErrNotFound
+	}
+	s := d.segs[l.seg].Load()
+	if s == nil {
+		return dst, Found{}, ErrNotFound
+	}
+	return d.read(dst, &h, s, l)
+}
+
+// read fetches and opens the record at l. Whatever is wrong with it, the answer is a miss and the neighbours stay.
+func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc) ([]byte, Found, error) {
+	room := getBuffer(longSize(l.size))
+	defer putBuffer(room)
+	n, err := s.readAt(*room, int64(l.off))
+	if errors.Is(err, ErrNotFound) {
+		return dst, Found{}, ErrNotFound // unlinked in between
+	}
+	out, found, mine, err := d.openAt(dst, h, s, (*room)[:n], err)
+	if err == nil {
+		if !mine {
+			d.falseMatches.Add(1)
+			return dst, Found{}, ErrNotFound
+		}
+		found.at = l
+		return out, found, nil
+	}
+	// Offsets never move in this layout; if one did all the same, bbolt knows better.
+	if again, rerr := s.relocate(int64(l.off), longSize(l.size)); rerr == nil {
+		if out, found, mine, rerr := d.openAt(dst, h, s, again, nil); rerr == nil && mine {
+			found.at = l
+			return out, found, nil
+		}
+	}
+	// If the index has let go of l meanwhile, its place may belong to somebody else by now.
+	if !d.index.RemoveAt(h, l) {
+		return dst, Found{}, ErrNotFound
+	}
+	d.account(l, -1)
+	if !s.is(stateDead) {
+		d.damage(s, err)
+	}
+	return dst, Found{}, fmt.Errorf("%w: %w", ErrNotFound, err)
+}
+
+// openAt opens the record at the front of b. mine is false if it is intact but another hash's.
+func (d *Disk) openAt(dst []byte, h *Hash, s *segment, b []byte, readErr error) (out []byte, f Found, mine bool, err error) {
+	if readErr != nil {
+		return dst, f, false, readErr
+	}
+	head, err := parseRecordHeader(b)
+	if err != nil {
+		return dst, f, false, err
+	}
+	room := getBuffer(head.payloadSize)
+	defer putBuffer(room)
+	payload, err := openRecord((*room)[:0], s.sealer, &head, b)
+	if err != nil {
+		return dst, f, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if head.hash != *h {
+		return dst, f, false, nil
+	}
+	if head.blobSize > d.o.MaxBlob {
+		return dst, f, false, fmt.Errorf("record claims %d bytes: %w", head.blobSize, ErrDamaged)
+	}
+	out, err = d.o.Codec.Decode(dst, payload, head.codec, head.blobSize)
+	if err != nil {
+		return dst, f, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return out, Found{Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain}, true, nil
+}
+
+// Current tells whether f is still the newest version of h. A promotion to memory asks under the caller's lock of the key,
+// before it copies what it has read.
+func (d *Disk) Current(h Hash, f Found) bool {
+	if p := d.shardOf(&h).get(&h); p != nil {
+		return p.Seq == f.Seq
+	}
+	l, ok := d.index.Lookup(&h)
+	return ok && l == f.at
+}
+
+// Drop implements Tier.
+func (d *Disk) Drop(h Hash, f Found) {
+	sh := d.shardOf(&h)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if p := sh.m[h]; p != nil {
+		if p.Seq == f.Seq {
+			// It stays in the queue, so that what it supersedes on disk stays superseded.
+			p.gone = true
+		}
+		return
+	}
+	if f.at.seg >= slotFirst && d.index.RemoveAt(&h, f.at) {
+		d.account(f.at, -1)
+	}
+}
+
+// account adds n to what the segment of l has alive.
+func (d *Disk) account(l loc, n int64) {
+	if l.seg >= maxSlots {
+		return
+	}
+	if s := d.segs[l.seg].Load(); s != nil {
+		s.live.Add(n)
+		s.liveBytes.Add(n * int64(longSize(l.size)))
+	}
+}
+
+// damage marks a segment: what opens in it is still served, and it is the first to be evicted.
+func (d *Disk) damage(s *segment, err error) {
+	for {
+		st := s.state.Load()
+		if segmentState(st) == stateDamaged || segmentState(st) == stateDead {
+			return
+		}
+		if segmentState(st) == stateActive {
+			// The writer may go on: what it appends from here proves itself as well. Count it once, when it is sealed.
+			if s.suspect.Swap(true) {
+				return
+			}
+			break
+		}
+		if s.state.CompareAndSwap(st, int32(stateDamaged)) {
+			break
+		}
+	}
+	d.quarantined.Add(1)
+	d.o.Report("segment damaged", s.path, err)
+}
+
+// segments lists the live segments, in no order.
+func (d *Disk) segments() []*segment {
+	var out []*segment
+	d.slotMu.Lock()
+	defer d.slotMu.Unlock()
+	for i := range d.segs[:d.highSlot] {
+		if s := d.segs[i].Load(); s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+var bufferPool = sync.Pool{New: func() any { return new([]byte) }}
+
+// getBuffer returns a buffer of n bytes from a pool.
+func getBuffer(n int) *[]byte {
+	b := bufferPool.Get().(*[]byte)
+	*b = slices.Grow((*b)[:0], n)[:n]
+	return b
+}
+
+// putBuffer gives it back; a very large one is left to the collector.
+func putBuffer(b *[]byte) {
+	if cap(*b) <= 1<<20 {
+		bufferPool.Put(b)
+	}
+}

@@ -1,0 +1,309 @@
+package tier
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
+)
+
+// index says where the newest version of a hash lies. An entry is 12 bytes without pointers, so that the collector never
+// looks at it: 32 bits of the hash besides those that chose the shard, segment, offset, and size in short form. 42 bits of
+// a hash decide; what is read is always compared with the whole hash, so a false match costs one read and is never a wrong
+// answer. Two hashes that agree in those 42 bits share one entry: the older one becomes a miss.
+//
+// Shards grow one at a time and by a quarter, so no caller waits long and little stands empty.
+type index struct {
+	shards [indexShards]indexShard
+	// alive tells whether a segment slot still has a file; entries of dead segments are room to be reused.
+	alive func(slot uint16) bool
+}
+
+const (
+	indexShards   = 1024
+	indexSlotSize = 12
+	// slotNone marks an empty entry, slotTomb one that only remembers a sequence number while the index is loading.
+	slotNone  = 0
+	slotTomb  = 1
+	slotFirst = 2 // the first that stands for a segment
+)
+
+type indexSlot struct {
+	fp   uint32 // any value: seg tells whether the slot is used
+	off  uint32
+	seg  uint16
+	size uint16 // shortSize
+}
+
+type indexShard struct {
+	mu    sync.RWMutex
+	slots []indexSlot
+	used  int
+	// seqs runs beside slots while a start is loading: the highest sequence wins, in whatever order segments are read.
+	seqs []uint64
+}
+
+// loc is where a record lies.
+type loc struct {
+	seg  uint16
+	off  uint32
+	size uint16 // shortSize: an upper bound, at most 0.1 % above
+}
+
+func newIndex(alive func(uint16) bool) *index { return &index{alive: alive} }
+
+// shortSize keeps 11 bits of a size, rounded up.
+func shortSize(n int) uint16 {
+	e := max(0, bits.Len(uint(n))-11)
+	m := (n + 1<<e - 1) >> e
+	if m == 1<<11 {
+		m, e = m>>1, e+1
+	}
+	return uint16(e<<11 | m)
+}
+
+func longSize(s uint16) int { return int(s&(1<<11-1)) << (s >> 11) }
+
+func (x *index) shard(h *Hash) (*indexShard, uint32) {
+	v := binary.LittleEndian.Uint64(h[:])
+	return &x.shards[v>>54], uint32(v)
+}
+
+// home is where a fingerprint would like to be among n slots.
+func home(fp uint32, n int) int { return int(uint64(fp) * uint64(n) >> 32) }
+
+// find returns the slot of fp, or the empty one where it would go; -1 if there are no slots.
+func (s *indexShard) find(fp uint32) (i int, found bool) {
+	n := len(s.slots)
+	if n == 0 {
+		return -1, false
+	}
+	for i = home(fp, n); ; {
+		switch {
+		case s.slots[i].seg == slotNone:
+			return i, false
+		case s.slots[i].fp == fp:
+			return i, true
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+}
+
+// Lookup returns where h lies.
+func (x *index) Lookup(h *Hash) (loc, bool) {
+	s, fp := x.shard(h)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i, found := s.find(fp)
+	if !found || s.slots[i].seg < slotFirst {
+		return loc{}, false
+	}
+	e := &s.slots[i]
+	return loc{e.seg, e.off, e.size}, true
+}
+
+// Insert puts h at l if seq is the highest yet, and returns what it replaced.
+func (x *index) Insert(h *Hash, l loc, seq uint64) (old loc, replaced, inserted bool) {
+	s, fp := x.shard(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, found := s.find(fp)
+	if !found {
+		if i < 0 || (s.used+1)*20 > len(s.slots)*17 { // at most 85 % full
+			x.grow(s)
+			i, _ = s.find(fp)
+		}
+		s.used++
+	} else {
+		// A tombstone at seq speaks of seq too, so it wins over a record of the same.
+		if s.seqs != nil && (s.seqs[i] > seq || s.seqs[i] == seq && l.seg != slotTomb) {
+			return loc{}, false, false
+		}
+		if e := s.slots[i]; e.seg >= slotFirst {
+			old, replaced = loc{e.seg, e.off, e.size}, true
+		}
+	}
+	s.slots[i] = indexSlot{fp: fp, off: l.off, seg: l.seg, size: l.size}
+	if s.seqs != nil {
+		s.seqs[i] = seq
+	}
+	return old, replaced, true
+}
+
+// Move puts h at to if it still lies at from.
+func (x *index) Move(h *Hash, from, to loc) bool {
+	s, fp := x.shard(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, found := s.find(fp)
+	if !found || s.slots[i].seg != from.seg || s.slots[i].off != from.off {
+		return false
+	}
+	s.slots[i] = indexSlot{fp: fp, off: to.off, seg: to.seg, size: to.size}
+	return true
+}
+
+// Supersede removes h, whatever lies there below seq. While loading it remembers seq, so that older versions that are
+// loaded later stay out.
+func (x *index) Supersede(h *Hash, seq uint64) (old loc, removed bool) {
+	s, fp := x.shard(h)
+	s.mu.Lock()
+	loading := s.seqs != nil
+	if !loading {
+		defer s.mu.Unlock()
+		i, found := s.find(fp)
+		if !found {
+			return loc{}, false
+		}
+		old = loc{s.slots[i].seg, s.slots[i].off, s.slots[i].size}
+		s.delete(i)
+		return old, old.seg >= slotFirst
+	}
+	s.mu.Unlock()
+	old, removed, _ = x.Insert(h, loc{seg: slotTomb}, seq-1) // the version with seq itself may follow
+	return old, removed
+}
+
+// RemoveAt removes h if it lies at l.
+func (x *index) RemoveAt(h *Hash, l loc) bool {
+	s, fp := x.shard(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, found := s.find(fp)
+	if !found || s.slots[i].seg != l.seg || s.slots[i].off != l.off {
+		return false
+	}
+	s.delete(i)
+	return true
+}
+
+// delete empties slot i and moves later entries of the run up, so that no lookup ends too early.
+func (s *indexShard) delete(i int) {
+	n := len(s.slots)
+	s.used--
+	for j := i; ; {
+		s.slots[i] = indexSlot{}
+		for {
+			if j++; j == n {
+				j = 0
+			}
+			if s.slots[j].seg == slotNone {
+				return
+			}
+			// The entry at j may move to i unless its home lies cyclically in (i, j].
+			k := home(s.slots[j].fp, n)
+			if i <= j && (k <= i || k > j) || i > j && k <= i && k > j {
+				break
+			}
+		}
+		s.slots[i] = s.slots[j]
+		if s.seqs != nil {
+			s.seqs[i] = s.seqs[j]
+		}
+		i = j
+	}
+}
+
+// grow makes room; entries of dead segments are left behind.
+func (x *index) grow(s *indexShard) {
+	live := 0
+	for i := range s.slots {
+		if x.keep(s.slots[i].seg) {
+			live++
+		}
+	}
+	x.rebuild(s, max(8, len(s.slots), (live+1)*20/17*5/4))
+}
+
+func (x *index) keep(seg uint16) bool {
+	return seg == slotTomb || seg >= slotFirst && x.alive(seg)
+}
+
+func (x *index) rebuild(s *indexShard, size int) {
+	slots, seqs := s.slots, s.seqs
+	s.slots, s.used = make([]indexSlot, size), 0
+	if seqs != nil {
+		s.seqs = make([]uint64, size)
+	}
+	for i := range slots {
+		if !x.keep(slots[i].seg) {
+			continue
+		}
+		j, _ := s.find(slots[i].fp)
+		s.slots[j] = slots[i]
+		if seqs != nil {
+			s.seqs[j] = seqs[i]
+		}
+		s.used++
+	}
+}
+
+// StartLoading makes the highest sequence win whatever the order of Inserts. Call it before any Insert.
+func (x *index) StartLoading() {
+	for i := range x.shards {
+		x.shards[i].mu.Lock()
+		x.shards[i].seqs = make([]uint64, len(x.shards[i].slots))
+		x.shards[i].mu.Unlock()
+	}
+}
+
+// FinishLoading forgets sequences and tombstones.
+func (x *index) FinishLoading() {
+	for i := range x.shards {
+		s := &x.shards[i]
+		s.mu.Lock()
+		s.seqs = nil
+		for j := range s.slots {
+			if s.slots[j].seg == slotTomb {
+				// Rebuilding once is simpler than deleting in the middle of runs, and it drops dead segments too.
+				for k := range s.slots {
+					if s.slots[k].seg == slotTomb {
+						s.slots[k].seg = slotDying
+					}
+				}
+				x.rebuild(s, len(s.slots))
+				break
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// slotDying is a slot number that never has a segment.
+const slotDying = ^uint16(0)
+
+// Sweep removes the entries of dead segments, so that their slot numbers can be used again. It holds one shard at a time.
+func (x *index) Sweep() {
+	for i := range x.shards {
+		s := &x.shards[i]
+		s.mu.Lock()
+		dead, live := 0, 0
+		for j := range s.slots {
+			if s.slots[j].seg == slotNone {
+				continue
+			}
+			if x.keep(s.slots[j].seg) {
+				live++
+			} else {
+				dead++
+			}
+		}
+		if dead > 0 {
+			x.rebuild(s, max(8, live*20/17*9/8+1))
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Bytes is what the index takes.
+func (x *index) Bytes() int64 {
+	var n int64
+	for i := range x.shards {
+		s := &x.shards[i]
+		s.mu.RLock()
+		n += int64(len(s.slots))*indexSlotSize + int64(len(s.seqs))*8
+		s.mu.RUnlock()
+	}
+	return n
+}

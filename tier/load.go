@@ -1,0 +1,267 @@
+package tier
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// damagedSuffix marks a file that was set aside because it could not be opened. It counts as capacity and is the first to go.
+const damagedSuffix = ".damaged"
+
+// scan opens every segment's header and footer: what must be known before anything is answered (sequences, engine time).
+// A segment without a footer was being written when the process ended; its batch indexes say the same, and it is sealed now.
+func (d *Disk) scan() ([]*segment, error) {
+	entries, err := d.o.FS.ReadDir(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []*segment
+	for _, e := range entries {
+		name := e.Name()
+		path := filepath.Join(d.dir, name)
+		if strings.HasSuffix(name, damagedSuffix) {
+			if n, err := d.o.FS.Usage(path); err == nil {
+				d.quarantinedFiles.Add(n)
+			}
+			continue
+		}
+		id, ok := parseSegmentName(name)
+		if !ok {
+			continue // another file of the generation: not ours
+		}
+		d.nextSegment.Store(max(d.nextSegment.Load(), id))
+		s, err := d.openSegment(id, path)
+		if err != nil {
+			d.setAside(path, err)
+			continue
+		}
+		if s == nil {
+			continue
+		}
+		d.addSegment(s)
+		d.measure(s)
+		out = append(out, s)
+		d.loadedSeq = max(d.loadedSeq, s.totals.maxSeq)
+		d.loadedStamp = max(d.loadedStamp, s.totals.maxStamp)
+		d.loadedMark = max(d.loadedMark, s.totals.mark)
+		for _, b := range s.batches {
+			d.nextBatch.Store(max(d.nextBatch.Load(), b.number))
+		}
+	}
+	// The newest first: what was stored last is most likely asked for next.
+	slices.SortFunc(out, func(a, b *segment) int { return int(b.id) - int(a.id) })
+	return out, nil
+}
+
+// openSegment reads a segment's header and footer. nil without an error: there was nothing in it, and it is gone.
+func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
+	s := &segment{fs: d.o.FS, id: id, path: path}
+	s.setState(stateSealed)
+	var footer bool
+	var damaged error
+	err := s.view(func(tx *bolt.Tx, base uintptr) error {
+		meta, err := openSealer(tx, d.o.Keys, id)
+		if err != nil {
+			return err
+		}
+		s.sealer = meta
+		if b := tx.Bucket(bucketFooter); b != nil {
+			footer = true
+			if s.batches, s.totals, err = openFooter(s.sealer, slices.Clone(b.Get(keyValue))); err == nil {
+				return nil
+			}
+			damaged = err // the batches are still there
+		}
+		s.batches, s.totals = nil, totals{}
+		return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
+			number, ok := parseBatchName(name)
+			if !ok {
+				return nil
+			}
+			if err := s.recoverBatch(tx, base, number); err != nil {
+				damaged = err
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		if errors.Is(err, errNoHeader) && len(s.batches) == 0 {
+			// Created, and the process ended before the first commit.
+			return nil, d.o.FS.Remove(path)
+		}
+		return nil, err
+	}
+	if len(s.batches) == 0 && damaged == nil {
+		return nil, d.o.FS.Remove(path)
+	}
+	if damaged == nil && !footer {
+		damaged = d.sealFound(s)
+	}
+	if s.slot, err = d.takeSlot(); err != nil {
+		return nil, err
+	}
+	s.maxExpiry.Store(s.totals.maxExpiry)
+	s.class = classOf(max(0, s.totals.maxExpiry-s.totals.mark))
+	if damaged != nil {
+		d.damage(s, damaged)
+	}
+	return s, nil
+}
+
+// recoverBatch adds one batch of a segment that has no footer.
+func (s *segment) recoverBatch(tx *bolt.Tx, base uintptr, number uint64) error {
+	ref, err := locateIn(tx, base, number)
+	if err != nil {
+		return err
+	}
+	x, err := s.readIndex(ref)
+	if err != nil {
+		return err
+	}
+	s.batches = append(s.batches, ref)
+	s.totals.add(x)
+	return nil
+}
+
+// sealFound gives a footer to a segment that a crash left without one.
+func (d *Disk) sealFound(s *segment) error {
+	return guard(func() error {
+		// The footer is one more message under the segment's key: go on counting where the process that wrote it stopped.
+		s.sealer.Resume(uint64(s.totals.records) + uint64(len(s.batches)))
+		footer, err := sealFooter(s.sealer, s.batches, &s.totals)
+		if err != nil {
+			return err
+		}
+		db, err := bolt.Open(s.path, 0o600, boltOptions(d.o.FS, false, 0))
+		if err != nil {
+			return err
+		}
+		err = d.o.FS.Commit(s.path, func() error { return putFooter(db, footer) })
+		used := usedBytes(db)
+		err = errors.Join(err, db.Close())
+		if err != nil {
+			return err
+		}
+		return d.cut(s.path, used)
+	})
+}
+
+// setAside renames a file that cannot be opened.
+func (d *Disk) setAside(path string, why error) {
+	d.quarantined.Add(1)
+	d.o.Report("segment set aside", path, why)
+	n, _ := d.o.FS.Usage(path)
+	if err := d.o.FS.Rename(path, path+damagedSuffix); err != nil {
+		d.o.Report("set aside failed", path, err)
+		return
+	}
+	_ = d.o.FS.SyncDir(d.dir) // if the rename is lost, the next start sets it aside again
+	d.quarantinedFiles.Add(n)
+}
+
+// removeAside removes one file that was set aside, if there is one.
+func (d *Disk) removeAside() bool {
+	if d.quarantinedFiles.Load() == 0 {
+		return false
+	}
+	entries, err := d.o.FS.ReadDir(d.dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), damagedSuffix) {
+			path := filepath.Join(d.dir, e.Name())
+			n, _ := d.o.FS.Usage(path)
+			if d.o.FS.Remove(path) == nil {
+				d.quarantinedFiles.Add(-n)
+				return true
+			}
+		}
+	}
+	d.quarantinedFiles.Store(0)
+	return false
+}
+
+// load fills the index from the batch indexes, two segments at a time. It never reads data.
+func (d *Disk) load(found []*segment) {
+	defer d.loadOnce.Do(func() { close(d.loaded) })
+	next := make(chan *segment)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for s := range next {
+				d.loadSegment(s)
+			}
+		})
+	}
+	for _, s := range found {
+		if d.isClosed() {
+			break
+		}
+		next <- s
+	}
+	close(next)
+	wg.Wait()
+	d.index.FinishLoading()
+}
+
+func (d *Disk) loadSegment(s *segment) {
+	for _, ref := range s.batches {
+		if d.isClosed() {
+			return
+		}
+		x, err := s.readIndex(ref)
+		if s.is(stateDead) {
+			return
+		}
+		if err != nil {
+			d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
+			continue
+		}
+		if !d.loadBatch(s, ref, x) {
+			return
+		}
+	}
+}
+
+// loadBatch inserts one batch; false: the segment is gone.
+func (d *Disk) loadBatch(s *segment, ref batchRef, x *batchIndex) bool {
+	s.metaMu.Lock()
+	defer s.metaMu.Unlock()
+	if s.is(stateDead) {
+		return false
+	}
+	now := d.o.Now()
+	off := ref.off
+	for i := range x.entries {
+		e := &x.entries[i]
+		to := loc{s.slot, uint32(off), shortSize(e.size)}
+		off += int64(e.size)
+		// An expired version still keeps older ones out, so it goes in as a tombstone.
+		if e.expires <= now {
+			to = loc{seg: slotTomb}
+		}
+		d.insertLoaded(&e.hash, to, e.seq)
+	}
+	for _, t := range x.tombs {
+		// A tombstone speaks of what is below its sequence; the record with that very sequence may stand.
+		d.insertLoaded(&t.hash, loc{seg: slotTomb}, t.seq-1)
+	}
+	return true
+}
+
+func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) {
+	old, replaced, inserted := d.index.Insert(h, to, seq)
+	if replaced {
+		d.account(old, -1)
+	}
+	if inserted && to.seg >= slotFirst {
+		d.account(to, +1)
+	}
+}

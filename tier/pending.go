@@ -1,0 +1,200 @@
+package tier
+
+import (
+	"sync"
+	"time"
+)
+
+// pendingShards divides what waits to be written, so that readers of different keys do not meet.
+const pendingShards = 64
+
+// pendingRecord is a record on its way to the disk. It is answered from here until the index points at its place in a
+// segment, so a Put is visible at once.
+type pendingRecord struct {
+	Record
+	shadows []shadow // guarded by its shard's lock: older versions on disk
+	gone    bool     // guarded by its shard's lock: replaced or dropped while it waited
+	claimed []shadow // the writer's: shadows when it took the record
+	// from is set for a record that moves from one segment to another (compaction): it is written only if the index still
+	// points there, and it never answers from here. packed is its payload, already encoded with codec.
+	from     *loc
+	packed   []byte
+	codec    uint8
+	raw      int
+	landed   chan bool // buffered: true once it has moved, closed when its turn is over
+	finished bool      // its room in the queue is given back; the writer owns this
+}
+
+func (p *pendingRecord) found() Found {
+	return Found{Seq: p.Seq, Stamp: p.Stamp, Expires: p.Expires, Plain: p.Plain}
+}
+
+func (p *pendingRecord) bytes() int64 {
+	return int64(len(p.Blob)+len(p.packed)+8*len(p.Labels)) + 160
+}
+
+type pendingShard struct {
+	mu sync.RWMutex
+	m  map[Hash]*pendingRecord // guarded by mu; the newest version of each
+}
+
+func (s *pendingShard) get(h *Hash) *pendingRecord {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if p := s.m[*h]; p != nil && !p.gone {
+		return p
+	}
+	return nil
+}
+
+func (d *Disk) shardOf(h *Hash) *pendingShard { return &d.pending[h[15]%pendingShards] }
+
+// Put implements Tier. The old version is out of the index before it returns, whether or not the new one is kept.
+func (d *Disk) Put(r Record) error {
+	if len(r.Blob) > d.o.MaxBlob {
+		d.Supersede(r.Hash, r.Seq)
+		return ErrTooLarge
+	}
+	p := &pendingRecord{Record: r}
+	if !d.reserve(p.bytes()) {
+		d.dropped.Add(1)
+		d.Supersede(r.Hash, r.Seq)
+		return ErrDropped
+	}
+	sh := d.shardOf(&r.Hash)
+	sh.mu.Lock()
+	if old := sh.m[r.Hash]; old != nil {
+		if old.Seq >= r.Seq {
+			sh.mu.Unlock()
+			d.release(p.bytes())
+			return nil
+		}
+		// What the older one would have superseded is now this one's to supersede. It is skipped when its turn comes.
+		p.shadows = old.shadows
+		old.shadows, old.gone = nil, true
+	}
+	p.shadows = d.unindex(p.shadows, &r.Hash, r.Seq)
+	sh.m[r.Hash] = p
+	sh.mu.Unlock()
+	d.stored.Add(1)
+	d.enqueue(p)
+	return nil
+}
+
+// Supersede makes every version of h below seq invalid without storing a new one: the new one lives elsewhere (in memory
+// alone), or was dropped. What is on disk is kept from coming back by a tombstone.
+func (d *Disk) Supersede(h Hash, seq uint64) {
+	sh := d.shardOf(&h)
+	sh.mu.Lock()
+	var shadows []shadow
+	if old := sh.m[h]; old != nil {
+		if old.Seq >= seq {
+			sh.mu.Unlock()
+			return
+		}
+		shadows = old.shadows
+		old.shadows, old.gone = nil, true
+		delete(sh.m, h)
+	}
+	shadows = d.unindex(shadows, &h, seq)
+	sh.mu.Unlock()
+	if len(shadows) > 0 {
+		d.owe(&shadowed{hash: h, seq: seq, shadows: shadows})
+	}
+}
+
+// reserve takes n bytes of the queue, or says that there is no room. A record larger than the whole queue gets in when it is
+// empty. With Options.Block it waits, unless the disk fails.
+func (d *Disk) reserve(n int64) bool {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	for !d.closed && !d.broken.Load() {
+		if d.roomFor(n) {
+			d.queueBytes += n
+			return true
+		}
+		if !d.o.Block {
+			return false
+		}
+		d.queueRoom.Wait()
+	}
+	return false
+}
+
+// reserveWait waits for room; false: closed.
+func (d *Disk) reserveWait(n int64) bool {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	for !d.closed {
+		if d.roomFor(n) {
+			d.queueBytes += n
+			return true
+		}
+		d.queueRoom.Wait()
+	}
+	return false
+}
+
+func (d *Disk) roomFor(n int64) bool { return d.queueBytes == 0 || d.queueBytes+n <= d.o.QueueBytes }
+
+func (d *Disk) release(n int64) {
+	d.queueMu.Lock()
+	d.queueBytes -= n
+	d.queueMu.Unlock()
+	d.queueRoom.Broadcast()
+}
+
+func (d *Disk) enqueue(p *pendingRecord) {
+	d.queueMu.Lock()
+	if len(d.queue) == 0 {
+		d.queueSince = d.uptime()
+	}
+	d.queue = append(d.queue, p)
+	first := len(d.queue) == 1
+	full := d.queueBytes >= min(maxRound, d.o.QueueBytes/2)
+	d.queueMu.Unlock()
+	if first || full {
+		d.kick()
+	}
+}
+
+// kick makes the writer look at the queue.
+func (d *Disk) kick() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes up to maxRound bytes of records from the queue, and all tombstones owed.
+func (d *Disk) take() ([]*pendingRecord, []*shadowed) {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	var n int
+	var bytes int64
+	for n < len(d.queue) && bytes < maxRound {
+		bytes += d.queue[n].bytes()
+		n++
+	}
+	recs := d.queue[:n:n]
+	d.queue = d.queue[n:]
+	if len(d.queue) == 0 {
+		d.queue = nil
+	}
+	tombs := d.tombs
+	d.tombs = nil
+	return recs, tombs
+}
+
+// due is how long the writer may still wait; 0: a round is due now; negative: nothing to do.
+func (d *Disk) due() time.Duration {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	if len(d.queue) == 0 && len(d.tombs) == 0 {
+		return -1
+	}
+	if d.queueBytes >= min(maxRound, d.o.QueueBytes/2) {
+		return 0
+	}
+	return max(0, d.queueSince+d.o.MaxAge-d.uptime())
+}

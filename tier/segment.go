@@ -1,0 +1,244 @@
+package tier
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	bolt "go.etcd.io/bbolt"
+
+	"stagecache/crypto"
+	"stagecache/internal/vfs"
+)
+
+// segmentPageSize is bbolt's page size in a segment. Batches are single large values, so the page size costs nothing in
+// reading; the smaller it is, the less a tiny commit writes.
+const segmentPageSize = 4096
+
+var (
+	bucketMeta   = []byte("meta")
+	bucketFooter = []byte("footer")
+	keyHeader    = []byte("header")
+	keyValue     = []byte("v")
+)
+
+// batchName is a batch's bucket: they sort by number.
+func batchName(number uint64) []byte { return binary.BigEndian.AppendUint64([]byte("batch-"), number) }
+
+func parseBatchName(name []byte) (uint64, bool) {
+	if len(name) != 14 || string(name[:6]) != "batch-" {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(name[6:]), true
+}
+
+type segmentState int32
+
+const (
+	stateActive  segmentState = iota // the writer appends to it
+	stateSealed                      // never changes again
+	stateDamaged                     // sealed, and something in it did not open: first to be evicted
+	stateDead                        // unlinked
+)
+
+// segment is one file. Reads take the read lock, so that closing waits for them; nothing else shares it.
+type segment struct {
+	fs     vfs.FS
+	id     uint64
+	slot   uint16
+	class  int
+	path   string
+	sealer *crypto.Sealer
+
+	state     atomic.Int32
+	suspect   atomic.Bool  // something in it did not open while it was active
+	maxExpiry atomic.Int64 // grows while active
+	fileBytes atomic.Int64 // as du counts
+	live      atomic.Int64 // records the index points to
+	liveBytes atomic.Int64 // their size
+
+	mu      sync.RWMutex // guards file; held for reading by every pread
+	file    *os.File     // nil: closed for want of use, opened again when needed
+	gone    bool         // unlinked: never opened again
+	touched atomic.Bool  // read since the last round of closing
+
+	// Fixed once the segment is sealed; until then the writer owns them under metaMu.
+	metaMu  sync.Mutex
+	batches []batchRef
+	totals  totals
+	born    time.Duration // engine uptime of the first commit, for the age at which it is sealed
+
+	// db is the writer's, and open only while the segment is active. Reading through it (relocate) is safe beside the writer.
+	dbMu sync.RWMutex
+	db   *bolt.DB
+}
+
+func (s *segment) is(st segmentState) bool  { return segmentState(s.state.Load()) == st }
+func (s *segment) setState(st segmentState) { s.state.Store(int32(st)) }
+
+func boltOptions(fs vfs.FS, readOnly bool, mmap int) *bolt.Options {
+	return &bolt.Options{
+		ReadOnly:        readOnly,
+		PageSize:        segmentPageSize,
+		FreelistType:    bolt.FreelistMapType,
+		NoStatistics:    true,
+		InitialMmapSize: mmap, // address space only: no commit waits for readers to let go of a map
+		OpenFile:        fs.OpenFile,
+		Timeout:         time.Second,
+		// The free list is kept in the file (NoFreelistSync is off): without it, opening a damaged file for writing makes
+		// bbolt walk its pages in a goroutine of its own, where a panic cannot be caught. It is one page here.
+	}
+}
+
+// readAt reads into b from off. At the end of the file it may return less.
+func (s *segment) readAt(b []byte, off int64) (int, error) {
+	s.mu.RLock()
+	for s.file == nil {
+		if s.gone {
+			s.mu.RUnlock()
+			return 0, ErrNotFound
+		}
+		s.mu.RUnlock()
+		if err := s.open(); err != nil {
+			return 0, err
+		}
+		s.mu.RLock()
+	}
+	defer s.mu.RUnlock()
+	s.touched.Store(true)
+	n, err := s.file.ReadAt(b, off)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+func (s *segment) open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file != nil || s.gone {
+		return nil
+	}
+	f, err := s.fs.OpenFile(s.path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	s.file = f
+	return nil
+}
+
+// closeFile closes the descriptor; with gone, for ever. It waits for reads in progress.
+func (s *segment) closeFile(gone bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = s.gone || gone
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	return err
+}
+
+func (s *segment) isOpen() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.file != nil
+}
+
+// readIndex reads one batch index with one pread.
+func (s *segment) readIndex(b batchRef) (*batchIndex, error) {
+	sealed := make([]byte, b.indexSize)
+	n, err := s.readAt(sealed, b.indexOff)
+	if err != nil {
+		return nil, err
+	}
+	return openBatchIndex(s.sealer, b.number, sealed[:n])
+}
+
+// view runs fn in a read transaction on the segment's file: the writer's own handle while it is active, else a fresh
+// read-only one. Everything in it may panic on a damaged file, hence the guard.
+func (s *segment) view(fn func(tx *bolt.Tx, base uintptr) error) error {
+	return guard(func() error {
+		s.dbMu.RLock()
+		defer s.dbMu.RUnlock()
+		db := s.db
+		if db == nil {
+			var err error
+			if db, err = bolt.Open(s.path, 0o600, boltOptions(s.fs, true, 0)); err != nil {
+				return fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			defer db.Close()
+		}
+		base := db.Info().Data
+		return db.View(func(tx *bolt.Tx) error { return fn(tx, base) })
+	})
+}
+
+// batchValue is a batch's bytes in the memory map, valid within the transaction, and their offset in the file.
+func batchValue(tx *bolt.Tx, base uintptr, name []byte) ([]byte, int64, error) {
+	b := tx.Bucket(name)
+	if b == nil {
+		return nil, 0, fmt.Errorf("batch is missing: %w", ErrDamaged)
+	}
+	v := b.Get(keyValue)
+	if len(v) < minBatch {
+		return nil, 0, fmt.Errorf("batch is too short: %w", ErrDamaged)
+	}
+	// bbolt's memory map is the file, so a value's distance from the map's beginning is its offset in the file.
+	return v, int64(uintptr(unsafe.Pointer(unsafe.SliceData(v))) - base), nil
+}
+
+// locate finds where a committed batch lies.
+func (s *segment) locate(number uint64) (ref batchRef, err error) {
+	err = s.view(func(tx *bolt.Tx, base uintptr) error {
+		ref, err = locateIn(tx, base, number)
+		return err
+	})
+	return ref, err
+}
+
+func locateIn(tx *bolt.Tx, base uintptr, number uint64) (batchRef, error) {
+	v, off, err := batchValue(tx, base, batchName(number))
+	if err != nil {
+		return batchRef{}, err
+	}
+	at, size, err := batchIndexRange(v[len(v)-batchTrailer:], int64(len(v)))
+	if err != nil {
+		return batchRef{}, err
+	}
+	return batchRef{number: number, off: off, size: int64(len(v)), indexOff: off + at, indexSize: size}, nil
+}
+
+// relocate reads n bytes that should lie at off again, through bbolt: the way that is right even if pages had moved.
+func (s *segment) relocate(off int64, n int) ([]byte, error) {
+	s.metaMu.Lock()
+	batches := s.batches
+	s.metaMu.Unlock()
+	for _, ref := range batches {
+		if off < ref.off || off >= ref.off+ref.size {
+			continue
+		}
+		var out []byte
+		err := s.view(func(tx *bolt.Tx, base uintptr) error {
+			v, _, err := batchValue(tx, base, batchName(ref.number))
+			if err != nil {
+				return err
+			}
+			from := off - ref.off
+			if from > int64(len(v)) {
+				return ErrDamaged
+			}
+			out = append(out, v[from:min(from+int64(n), int64(len(v)))]...)
+			return nil
+		})
+		return out, err
+	}
+	return nil, ErrNotFound
+}

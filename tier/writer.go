@@ -1,0 +1,416 @@
+package tier
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// retryAfter is how long the disk is left alone after a failed commit. Meanwhile records are dropped, tombstones kept.
+const retryAfter = time.Second
+
+// write is the writer: the only one that appends to segments, seals and evicts them.
+func (d *Disk) write() {
+	defer close(d.done)
+	housekeeping := time.NewTicker(time.Second)
+	defer housekeeping.Stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		wait := d.due()
+		if wait == 0 && d.retrying() {
+			wait = retryAfter / 4
+		}
+		if wait == 0 {
+			_ = d.round() // reported where it happened; what is owed stays owed
+			continue
+		}
+		if wait < 0 {
+			wait = time.Hour
+		}
+		timer.Reset(wait)
+		select {
+		case <-d.wake:
+		case <-timer.C:
+		case <-housekeeping.C:
+			d.writerMu.Lock()
+			d.keepHouse()
+			d.writerMu.Unlock()
+		case answer := <-d.sync:
+			err := d.drain()
+			if d.isClosed() {
+				d.writerMu.Lock()
+				d.sealAll()
+				d.writerMu.Unlock()
+				answer <- err
+				return
+			}
+			answer <- err
+		}
+	}
+}
+
+func (d *Disk) isClosed() bool {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	return d.closed
+}
+
+func (d *Disk) retrying() bool { return d.broken.Load() && d.uptime() < d.brokenAt+retryAfter }
+
+// drain writes all that waits. It gives up at the first failure.
+func (d *Disk) drain() error {
+	if d.isDiscarded() {
+		return nil
+	}
+	for d.due() >= 0 {
+		if err := d.round(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sync returns when everything that was put before is on the disk, or with the error that kept it from getting there.
+func (d *Disk) Sync() error {
+	answer := make(chan error, 1)
+	select {
+	case d.sync <- answer:
+		return <-answer
+	case <-d.done:
+		return ErrClosed
+	}
+}
+
+// Close writes what waits, seals the active segments and closes all files.
+func (d *Disk) Close() error { return d.close(false) }
+
+// Discard closes the tier without writing anything more: its directory is about to be removed.
+func (d *Disk) Discard() { _ = d.close(true) } // nobody needs these files any more
+
+func (d *Disk) close(discard bool) error {
+	d.queueMu.Lock()
+	if d.closed {
+		d.queueMu.Unlock()
+		<-d.done
+		return nil
+	}
+	d.closed, d.discarded = true, discard
+	d.queueMu.Unlock()
+	d.queueRoom.Broadcast()
+	<-d.loaded // the loader stops early once closed is set
+	answer := make(chan error, 1)
+	d.sync <- answer
+	err := <-answer
+	<-d.done
+	for _, s := range d.segments() {
+		err = errors.Join(err, s.closeFile(true))
+	}
+	return err
+}
+
+func (d *Disk) isDiscarded() bool {
+	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
+	return d.discarded
+}
+
+// work is one class's share of a round.
+type work struct {
+	recs  []*pendingRecord
+	tombs []tombstone
+}
+
+// round writes one batch per class that has something.
+func (d *Disk) round() error {
+	d.writerMu.Lock()
+	defer d.writerMu.Unlock()
+	recs, owed := d.take()
+	now := d.o.Now()
+	d.rotate()
+	var todo [classes]work
+	for _, p := range recs {
+		if d.skip(p) {
+			continue
+		}
+		c := classOf(p.Expires - now)
+		todo[c].recs = append(todo[c].recs, p)
+	}
+	err := d.prepareSegments(&todo)
+	if err == nil {
+		err = d.bury(&todo, owed, now)
+	}
+	if err != nil {
+		d.failed(recs, owed, err)
+		return err
+	}
+	d.broken.Store(false)
+	for c := range todo {
+		if len(todo[c].recs)+len(todo[c].tombs) == 0 {
+			continue
+		}
+		if cerr := d.commit(c, todo[c], now); cerr != nil {
+			d.failed(todo[c].recs, nil, cerr)
+			err = cerr
+		}
+	}
+	d.finish(recs)
+	return err
+}
+
+// skip tells whether p need not be written: replaced or dropped while it waited, or moved from where it no longer is.
+func (d *Disk) skip(p *pendingRecord) bool {
+	sh := d.shardOf(&p.Hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if p.from != nil {
+		l, ok := d.index.Lookup(&p.Hash)
+		return !ok || l != *p.from
+	}
+	if !p.gone {
+		p.claimed = p.shadows
+		return false
+	}
+	if sh.m[p.Hash] == p {
+		delete(sh.m, p.Hash)
+		if len(p.shadows) > 0 {
+			d.owe(&shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
+		}
+	}
+	return true
+}
+
+// prepareSegments sees to an active segment for every class with records, and to room for them.
+func (d *Disk) prepareSegments(todo *[classes]work) error {
+	for c := range todo {
+		if len(todo[c].recs) == 0 {
+			continue
+		}
+		if err := d.ensureActive(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Disk) ensureActive(c int) error {
+	d.makeRoom(maxRound)
+	if d.active[c] != nil {
+		return nil
+	}
+	s, err := d.createSegment(c)
+	if err == nil {
+		d.active[c] = s
+	}
+	return err
+}
+
+// bury turns what the round's records supersede, and what is owed, into tombstones. Those that stand for records of another
+// class, or for none, are committed here, before any record.
+func (d *Disk) bury(todo *[classes]work, owed []*shadowed, now int64) error {
+	var first, own [classes][]tombstone
+	for c := range todo {
+		for _, p := range todo[c].recs {
+			if len(p.claimed) == 0 {
+				continue
+			}
+			var g [classes][]tombstone
+			d.graves(&g, p.Hash, p.Seq, p.claimed, d.active[c], p.Expires, now)
+			for k := range g {
+				if k == c {
+					own[k] = append(own[k], g[k]...)
+				} else {
+					first[k] = append(first[k], g[k]...)
+				}
+			}
+		}
+	}
+	for _, t := range owed {
+		d.graves(&first, t.hash, t.seq, t.shadows, nil, 0, now)
+		if t.expires > now {
+			c := classOf(t.expires - now)
+			first[c] = append(first[c], tombstone{t.hash, t.seq, t.expires})
+		}
+	}
+	for c := range first {
+		todo[c].tombs = own[c]
+		if len(first[c]) == 0 {
+			continue
+		}
+		if err := d.ensureActive(c); err != nil {
+			return err
+		}
+		if err := d.commit(c, work{tombs: first[c]}, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit writes one batch to the active segment of class c and lets the index know.
+func (d *Disk) commit(c int, w work, now int64) error {
+	s := d.active[c]
+	number := d.nextBatch.Add(1)
+	value, x, err := d.pack(s, w, number, now)
+	if err == nil {
+		// Raised before the commit, so that nobody takes the segment for one that goes sooner.
+		for _, e := range x.entries {
+			s.raiseExpiry(e.expires)
+		}
+		for _, t := range x.tombs {
+			s.raiseExpiry(t.expires)
+		}
+		var ref batchRef
+		if ref, err = d.append(s, number, value); err == nil {
+			s.metaMu.Lock()
+			s.batches = append(s.batches, ref)
+			s.totals.add(x)
+			s.metaMu.Unlock()
+			d.land(s, ref, w.recs, x)
+			return nil
+		}
+	}
+	// What a failed write or fsync left behind is unknown, and asking again proves nothing: this file is not written any more.
+	d.retire(c)
+	d.o.Report("commit failed", s.path, err)
+	return err
+}
+
+func (s *segment) raiseExpiry(to int64) {
+	if to > s.maxExpiry.Load() {
+		s.maxExpiry.Store(to) // the writer alone stores
+	}
+}
+
+// land makes the index point at the records of a committed batch, and stops answering from the queue.
+func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchIndex) {
+	off := ref.off
+	for i, p := range recs {
+		e := &x.entries[i]
+		to := loc{s.slot, uint32(off), shortSize(e.size)}
+		off += int64(e.size)
+		d.dataWritten.Add(int64(e.size))
+		sh := d.shardOf(&p.Hash)
+		sh.mu.Lock()
+		newest := sh.m[p.Hash]
+		switch {
+		case p.from != nil && d.index.Move(&p.Hash, *p.from, to):
+			d.account(*p.from, -1)
+			d.account(to, +1)
+			p.landed <- true
+		case p.from == nil && newest == p && !p.gone:
+			old, replaced, inserted := d.index.Insert(&p.Hash, to, p.Seq)
+			if replaced {
+				d.account(old, -1)
+			}
+			if inserted {
+				d.account(to, +1)
+			}
+			delete(sh.m, p.Hash)
+		case newest == p: // dropped by its owner while it was being written: purged or expired, and so dead by itself
+			delete(sh.m, p.Hash)
+		case newest != nil: // replaced meanwhile: its successor has one more older version on disk to supersede
+			newest.shadows = addShadow(newest.shadows, s)
+		default:
+			d.owe(&shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// failed keeps the promises that a failed commit leaves open: what was not written is not answered any more, and the older
+// versions it replaced stay dead.
+func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, err error) {
+	d.brokenAt = d.uptime()
+	d.broken.Store(true)
+	for _, p := range recs {
+		if p.from != nil {
+			continue
+		}
+		sh := d.shardOf(&p.Hash)
+		sh.mu.Lock()
+		if sh.m[p.Hash] == p {
+			delete(sh.m, p.Hash)
+			if len(p.shadows) > 0 {
+				owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
+			}
+			d.dropped.Add(1)
+		}
+		sh.mu.Unlock()
+	}
+	d.queueMu.Lock()
+	d.tombs = append(d.tombs, owed...)
+	d.queueMu.Unlock()
+	d.finish(recs)
+}
+
+// finish gives back the queue's room once for every record, however it ended.
+func (d *Disk) finish(recs []*pendingRecord) {
+	var n int64
+	for _, p := range recs {
+		if p.finished {
+			continue
+		}
+		p.finished = true
+		n += p.bytes()
+		if p.landed != nil {
+			close(p.landed)
+		}
+	}
+	if n > 0 {
+		d.release(n)
+	}
+}
+
+// pack encodes and seals the records of a batch on all processors, then puts them back to back.
+func (d *Disk) pack(s *segment, w work, number uint64, now int64) ([]byte, *batchIndex, error) {
+	x := &batchIndex{mark: now, entries: make([]indexEntry, len(w.recs)), tombs: w.tombs}
+	workers := max(1, min(runtime.GOMAXPROCS(0), len(w.recs)/16))
+	parts := make([][]byte, workers)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for k := range workers {
+		from, to := k*len(w.recs)/workers, (k+1)*len(w.recs)/workers
+		wg.Go(func() {
+			parts[k], errs[k] = d.packRecords(s, w.recs[from:to], x.entries[from:to])
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range w.recs {
+		for _, l := range p.Labels {
+			x.labels.add(l, 1)
+		}
+	}
+	value := parts[0]
+	for _, part := range parts[1:] {
+		value = append(value, part...)
+	}
+	value, err := finishBatch(value, s.sealer, number, x)
+	return value, x, err
+}
+
+func (d *Disk) packRecords(s *segment, recs []*pendingRecord, entries []indexEntry) ([]byte, error) {
+	room := getBuffer(0)
+	defer putBuffer(room)
+	var out []byte
+	for i, p := range recs {
+		h := recordHeader{plain: p.Plain, codec: p.codec, blobSize: p.raw, hash: p.Hash, seq: p.Seq, stamp: p.Stamp, expires: p.Expires}
+		payload := p.packed
+		if p.from == nil {
+			h.blobSize = len(p.Blob)
+			*room, h.codec = d.o.Codec.Encode((*room)[:0], p.Blob)
+			payload = *room
+		}
+		before := len(out)
+		var err error
+		if out, err = sealRecord(out, s.sealer, &h, payload); err != nil {
+			return nil, err
+		}
+		entries[i] = indexEntry{hash: p.Hash, seq: p.Seq, stamp: p.Stamp, expires: p.Expires, size: len(out) - before, raw: h.blobSize}
+	}
+	return out, nil
+}
