@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"stagecache/crypto"
+	"stagecache/internal/clock"
+	"stagecache/internal/vfs"
+	"stagecache/tier"
+)
+
+// Options configure a Store. Key or Plain must be set; the rest has defaults.
+type Options struct {
+	Key     *crypto.RootKey   // the root key
+	OldKeys []*crypto.RootKey // read until the store is wrapped with Key, which Open does at once
+	Plain   bool              // no root key: entries keep their integrity against damage, not their secrecy
+
+	Name     string // bound into every record; "": the directory's base name
+	Capacity int64  // bytes on disk, as du counts; 0: 500 MB; at least MinCapacity
+	Memory   int64  // bytes for the whole store; 0: disk only; else at least MinMemory
+
+	MaxObject    int           // bytes of a value; 0: 1 MB
+	LeaseTimeout time.Duration // a lease ends by itself after this; 0: 60 s
+	Block        bool          // Put waits for room in the write-behind queue instead of dropping the disk copy
+
+	Clock clock.Clock // nil: the machine's
+	FS    vfs.FS      // nil: the real one
+	// Report is told of what an operator should know: a damaged segment, a new generation begun. nil: nobody.
+	Report func(event, file string, err error)
+}
+
+// Limits.
+const (
+	MinCapacity = tier.MinSegment // one segment
+	MinMemory   = 48_000_000      // one step of fastcache (32 MiB), index and queue
+	MaxKey      = 64 << 10        // bytes
+	MaxTags     = 128
+	MaxTagBytes = 16 << 10
+	// shortLived entries stay in memory: the disk would be done writing them about when they expire.
+	shortLived = 10 * time.Second
+	// maxAhead is how far persisted engine time may be ahead of the wall clock at start. Beyond it the mark itself is not to be
+	// believed, and entries would live too long or not at all.
+	maxAhead = 10 * time.Minute
+)
+
+// entryOverhead bounds what is stored besides a value: key, path, tags, fixed fields.
+const entryOverhead = MaxKey + 64<<10 + MaxTagBytes + 1<<10
+
+func (o Options) withDefaults(dir string) (Options, error) {
+	if o.Key == nil && !o.Plain {
+		return o, ErrNoKey
+	}
+	if o.Key != nil && o.Plain {
+		return o, errors.New("both Key and Plain are set: choose one")
+	}
+	if o.Name == "" {
+		o.Name = filepath.Base(dir)
+	}
+	if o.Capacity == 0 {
+		o.Capacity = 500_000_000
+	}
+	if o.Capacity < MinCapacity {
+		return o, fmt.Errorf("capacity is %d bytes: at least %d (one segment) are needed", o.Capacity, MinCapacity)
+	}
+	if o.Memory != 0 && o.Memory < MinMemory {
+		return o, fmt.Errorf("memory is %d bytes: at least %d are needed, or 0 for disk only", o.Memory, MinMemory)
+	}
+	if o.MaxObject == 0 {
+		o.MaxObject = 1_000_000
+	}
+	if o.MaxObject < 0 || o.MaxObject > 1<<27 {
+		return o, fmt.Errorf("max object is %d bytes: at most %d are supported", o.MaxObject, 1<<27)
+	}
+	if o.LeaseTimeout == 0 {
+		o.LeaseTimeout = time.Minute
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
+	if o.FS == nil {
+		o.FS = vfs.OS
+	}
+	if o.Report == nil {
+		o.Report = func(string, string, error) {}
+	}
+	return o, nil
+}
+
+// budget divides Memory: the index gets what the capacity may need at 4 KB per entry, up to half; the queue a sixteenth;
+// fastcache the rest in whole steps.
+type budget struct{ cache, index, queue int64 }
+
+func (o *Options) budget() budget {
+	if o.Memory == 0 {
+		return budget{queue: 8 << 20}
+	}
+	b := budget{
+		index: min(o.Memory/2, max(4<<20, o.Capacity/4096*16)),
+		queue: min(max(o.Memory/16, 4<<20), 64<<20),
+	}
+	b.cache = max(tier.MemoryStep, (o.Memory-b.index-b.queue)/tier.MemoryStep*tier.MemoryStep)
+	return b
+}

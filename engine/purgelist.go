@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"stagecache/crypto"
+	"stagecache/internal/vfs"
+)
+
+// purgeList keeps purges on disk: a small bbolt file of a generation, one sealed record per purge under its number. A purge
+// is a commit, fsync included, before anybody is told that it is done. The numbers have no gaps above the floor, so a record
+// that is missing or does not open shows; then the list cannot be trusted and neither can the entries (errPurgeList).
+type purgeList struct {
+	purges
+	fs   vfs.FS
+	path string
+
+	mu     sync.Mutex // serialises purges
+	db     *bolt.DB
+	sealer *crypto.Sealer
+	onDisk uint64 // guarded by mu: the floor as it stands in the file
+}
+
+const purgeFile = "purges.db"
+
+// purgeSegment is the segment number under which the list's key is derived; tier counts segments from 1.
+const purgeSegment = 0
+
+var (
+	errPurgeList = errors.New("purge list is damaged")
+	bucketHead   = []byte("head")
+	bucketPurges = []byte("purges")
+	keyHeader    = []byte("header")
+	keyFloor     = []byte("floor")
+)
+
+func openPurgeList(dir string, keys *crypto.StageKey, fsys vfs.FS) (*purgeList, error) {
+	l := &purgeList{fs: fsys, path: filepath.Join(dir, purgeFile)}
+	err := guard(func() error { return l.open(dir, keys) })
+	if err == nil {
+		return l, nil
+	}
+	if l.db != nil {
+		_ = guard(l.db.Close) // the error that matters is err
+	}
+	return nil, err
+}
+
+// guard turns a panic or a fault on the memory map into an error: bbolt checks its meta pages only, and a damaged file makes
+// it panic or read beyond the map.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPurgeList, r)
+		}
+	}()
+	return fn()
+}
+
+func (l *purgeList) open(dir string, keys *crypto.StageKey) (err error) {
+	_, err = os.Stat(l.path)
+	isNew := errors.Is(err, os.ErrNotExist)
+	l.db, err = bolt.Open(l.path, 0o600, &bolt.Options{PageSize: 4096, Timeout: time.Second, OpenFile: l.fs.OpenFile, FreelistType: bolt.FreelistMapType})
+	switch {
+	case err != nil && isNew:
+		return fmt.Errorf("create purge list: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", errPurgeList, err)
+	case isNew || l.isEmpty():
+		if err := l.create(dir, keys); err != nil {
+			return fmt.Errorf("create purge list: %w", err)
+		}
+		return nil
+	}
+	if err := l.load(keys); err != nil {
+		return fmt.Errorf("%w: %w", errPurgeList, err)
+	}
+	return nil
+}
+
+// verifyPurges authenticates the list in dir and changes nothing.
+func verifyPurges(dir string, keys *crypto.StageKey) error {
+	l := &purgeList{path: filepath.Join(dir, purgeFile)}
+	if _, err := os.Stat(l.path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return guard(func() (err error) {
+		if l.db, err = bolt.Open(l.path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second}); err != nil {
+			return err
+		}
+		defer l.db.Close()
+		if l.isEmpty() {
+			return nil
+		}
+		return l.load(keys)
+	})
+}
+
+// isEmpty is true where a crash came between creating the file and its first commit.
+func (l *purgeList) isEmpty() bool {
+	empty := true
+	_ = l.db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil })
+	})
+	return empty
+}
+
+func (l *purgeList) create(dir string, keys *crypto.StageKey) error {
+	header, sealer, err := keys.NewSegment(purgeSegment)
+	if err != nil {
+		return err
+	}
+	l.sealer = sealer
+	err = l.commit(func(tx *bolt.Tx) error {
+		head, err := tx.CreateBucket(bucketHead)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket(bucketPurges); err != nil {
+			return err
+		}
+		return errors.Join(head.Put(keyHeader, header.Append(nil)), l.putFloor(tx, 0))
+	})
+	if err != nil {
+		return err
+	}
+	return l.fs.SyncDir(dir)
+}
+
+func (l *purgeList) commit(fn func(*bolt.Tx) error) error {
+	return l.fs.Commit(l.path, func() error { return l.db.Update(fn) })
+}
+
+func (l *purgeList) load(keys *crypto.StageKey) error {
+	return l.db.View(func(tx *bolt.Tx) error {
+		head, list := tx.Bucket(bucketHead), tx.Bucket(bucketPurges)
+		if head == nil || list == nil {
+			return errors.New("buckets are missing")
+		}
+		header, err := crypto.ParseSegmentHeader(head.Get(keyHeader))
+		if err != nil {
+			return err
+		}
+		if l.sealer, err = keys.OpenSegment(header); err != nil {
+			return err
+		}
+		floor, err := l.sealer.Open(nil, head.Get(keyFloor), l.aad(0))
+		if err != nil || len(floor) != 8 {
+			return fmt.Errorf("floor: %w", errors.Join(err, errPurgeList))
+		}
+		l.onDisk = binary.BigEndian.Uint64(floor)
+		l.floor = l.onDisk
+		l.newest.Store(l.onDisk)
+		next := l.onDisk + 1
+		err = list.ForEach(func(k, v []byte) error {
+			if len(k) != 8 || binary.BigEndian.Uint64(k) != next {
+				return fmt.Errorf("purge %d is missing", next)
+			}
+			b, err := l.sealer.Open(nil, v, l.aad(next))
+			if err != nil {
+				return fmt.Errorf("purge %d: %w", next, err)
+			}
+			t, mode, err := parsePurge(b)
+			if err != nil {
+				return fmt.Errorf("purge %d: %w", next, err)
+			}
+			l.add(next, t, mode)
+			next++
+			return nil
+		})
+		// Each of the records here was one seal, and so was each floor; a margin stands for what was forgotten.
+		l.sealer.Resume(next)
+		return err
+	})
+}
+
+// aad binds a record to its number; 0 is the floor's, for purges count from 1.
+func (l *purgeList) aad(number uint64) []byte {
+	ctx := l.sealer.Context()
+	return binary.BigEndian.AppendUint64(append([]byte("purge"), ctx[:]...), number)
+}
+
+func appendPurge(dst []byte, t Target, mode PurgeMode) []byte {
+	return append(append(dst, byte(t.kind), byte(mode)), t.text...)
+}
+
+func parsePurge(b []byte) (Target, PurgeMode, error) {
+	if len(b) < 3 || b[0] < byte(kindKey) || b[0] > byte(kindPattern) || b[1] > byte(Soft) {
+		return Target{}, 0, errPurgeList
+	}
+	return Target{targetKind(b[0]), string(b[2:])}, PurgeMode(b[1]), nil
+}
+
+func (l *purgeList) putFloor(tx *bolt.Tx, floor uint64) error {
+	// Sealed like a purge, under the list's key with a random nonce of its own; number 0 keeps it apart.
+	sealed, err := l.sealer.Seal(nil, binary.BigEndian.AppendUint64(nil, floor), l.aad(0))
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketHead).Put(keyFloor, sealed)
+}
+
+// purge makes a purge durable, then visible. keepFrom is the lowest stamp that anything on disk may have.
+func (l *purgeList) purge(t Target, mode PurgeMode, keepFrom uint64) (uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.db == nil {
+		return 0, ErrClosed
+	}
+	at := l.newest.Load() + 1
+	floor := l.onDisk
+	// Forgetting costs a pass over the list, so it waits until there is something to gain.
+	if l.n > 1024 && keepFrom > floor+uint64(l.n)/2 {
+		floor = min(keepFrom, at-1)
+	}
+	if l.n >= maxPurges {
+		floor = max(floor, at-1-maxPurges/2)
+	}
+	sealed, err := l.sealer.Seal(nil, appendPurge(nil, t, mode), l.aad(at))
+	if err != nil {
+		return 0, err
+	}
+	err = l.commit(func(tx *bolt.Tx) error {
+		list := tx.Bucket(bucketPurges)
+		list.FillPercent = 0.9 // numbers only grow
+		if floor > l.onDisk {
+			c := list.Cursor()
+			for k, _ := c.First(); k != nil && binary.BigEndian.Uint64(k) <= floor; k, _ = c.First() {
+				if err := c.Delete(); err != nil {
+					return err
+				}
+			}
+			if err := l.putFloor(tx, floor); err != nil {
+				return err
+			}
+		}
+		return list.Put(binary.BigEndian.AppendUint64(nil, at), sealed)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("the purge could not be made durable: %w", err)
+	}
+	l.add(at, t, mode)
+	if floor > l.onDisk {
+		l.raiseFloor(floor)
+		l.purges.mu.Lock()
+		l.n = int(at - floor)
+		l.purges.mu.Unlock()
+		l.onDisk = floor
+	}
+	return at, nil
+}
+
+func (l *purgeList) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.db == nil {
+		return nil
+	}
+	err := l.db.Close()
+	l.db = nil
+	return err
+}
