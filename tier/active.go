@@ -28,6 +28,7 @@ func (d *Disk) createSegment(class int) (*segment, error) {
 		if err != nil {
 			return err
 		}
+		s.db.AllocSize = d.allocSize(s)
 		return d.o.FS.Commit(s.path, func() error {
 			return s.db.Update(func(tx *bolt.Tx) error {
 				b, err := tx.CreateBucket(bucketMeta)
@@ -54,6 +55,12 @@ func (d *Disk) createSegment(class int) (*segment, error) {
 	return s, nil
 }
 
+// allocSize is by how much bbolt grows the file at a time, with a sync each time: in small steps while the segment is small,
+// so that a small store stays small.
+func (d *Disk) allocSize(s *segment) int {
+	return int(min(max(s.fileBytes.Load()/4, 64<<10), d.segmentSize/16))
+}
+
 func segmentName(id uint64) string { return fmt.Sprintf("seg-%016x.db", id) }
 
 func parseSegmentName(name string) (id uint64, ok bool) {
@@ -74,9 +81,7 @@ func (d *Disk) measure(s *segment) {
 // append commits value as the next batch, fsync included, and returns where it lies.
 func (d *Disk) append(s *segment, number uint64, value []byte) (batchRef, error) {
 	err := guard(func() error {
-		// bbolt grows the file by AllocSize at a time and syncs it each time: in small steps while the segment is small, so
-		// that a small store stays small.
-		s.db.AllocSize = int(min(max(s.fileBytes.Load()/4, 64<<10), d.segmentSize/16))
+		s.db.AllocSize = d.allocSize(s)
 		return d.o.FS.Commit(s.path, func() error {
 			return s.db.Update(func(tx *bolt.Tx) error {
 				b, err := tx.CreateBucket(batchName(number))

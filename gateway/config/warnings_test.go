@@ -1,0 +1,44 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWarnings(t *testing.T) {
+	const off = "leave encrypt out, and set encryption.key_file"
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"", nil},
+		{"    cache: {memory: 64MB, capacity: 8GB}\n", nil},
+		{"    cache: {memory: 64MB, capacity: 10GB}\n", []string{"4: stages.prod.cache.memory: the index of 10GB on disk may need 39.062MB, more than half of memory (64MB): the oldest entries would go before the capacity is used | raise memory to about 79MB, or lower capacity"}},
+		{"    cache: {memory: 0, capacity: 10GB}\n", nil},
+		{"    cache: {encrypt: false}\n    methods: {GET /a: {ttl: 1s}}\n", []string{"4: stages.prod: answers of this stage are stored without encryption | " + off}},
+		{"    cache: {encrypt: false, enabled: false}\n", nil},
+		{"    methods:\n      GET /a: {encrypt: false}\n", []string{`7: stages.prod.methods["GET /a"]: these answers are stored without encryption | leave encrypt out`}},
+		{"    methods:\n      POST /a: {ttl: 5s}\n      PUT /a: {caching: true}\n      ANY /b: {}\n", []string{`7: stages.prod.methods["POST /a"]: stores nothing: only GET is cached unless the entry itself sets caching | write caching: true if answers to POST may be stored`}},
+		{"    methods:\n      HEAD /a: {ttl: 5s}\n", []string{`7: stages.prod.methods["HEAD /a"]: has no effect: HEAD is answered by GET's entry and its settings | set it for GET`}},
+		{"    methods:\n      \"GET /p/{id}/{n}\": {key: {mode: declared}, cacheKeyParameters: [method.request.path.n]}\n", []string{`7: stages.prod.methods["GET /p/{id}/{n}"]: key mode declared leaves {id} of /p/{id}/{n} out of the key: one path's answer is served for another | add method.request.path.id to cacheKeyParameters, or use mode full`}},
+		{"    methods:\n      \"GET /p/{id}\": {key: {mode: declared}, caching: false}\n", nil},
+		{"    methods:\n      \"GET /p/{id}\": {key: {mode: declared}, ttl: 0s}\n", nil},
+		{"    methods:\n      \"GET /p\": {key: {mode: declared}}\n", nil},
+		{"    cache: {key: {mode: declared}}\n", []string{`5: stages.prod: key mode declared leaves {proxy} of /{proxy+} out of the key: one path's answer is served for another | add method.request.path.proxy to cacheKeyParameters, or use mode full`}},
+		{"    cache: {key: {mode: declared}, cacheKeyParameters: [method.request.path.proxy]}\n", nil},
+		{"    methods:\n      \"GET /a\": {key: {mode: declared, headers: [a]}}\n", []string{`7: stages.prod.methods["GET /a"].key: mode declared takes no headers and cookies into the key | name headers in cacheKeyParameters, or use mode full`}},
+		{"trusted_proxies: [0.0.0.0/0]\n", []string{" trusted_proxies: 0.0.0.0/0 believes the X-Forwarded-For of everybody | list your own proxies"}},
+	} {
+		var got []string
+		for _, w := range mustParse(t, head+c.text).Warnings() {
+			got = append(got, render(w))
+		}
+		if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+			t.Errorf("%s\ngot:\n%s\nwant:\n%s", numbered(head+c.text), strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+	}
+	got := mustParse(t, strings.Replace(head, "{shop:", "{b: {url: http://b}, a: {url: http://a}, shop:", 1)).Warnings()
+	if len(got) != 2 || render(got[0]) != " backends.a: no route uses this backend" || render(got[1]) != " backends.b: no route uses this backend" {
+		t.Errorf("%v", got)
+	}
+}
