@@ -1,0 +1,215 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// HandlerOptions are what the admin socket offers beside the Service.
+type HandlerOptions struct {
+	Ready  func() bool                     // answers /readyz; nil: always ready
+	Reload func(ctx context.Context) error // answers POST /v1/reload; nil: 404
+	Logger *slog.Logger                    // panics and failures; nil: none
+}
+
+const (
+	maxBody       = 64 << 10         // of a request
+	bodyTimeout   = 10 * time.Second // to send it
+	answerWriting = 10 * time.Second // to read the answer, or one line of a stream
+)
+
+type errorBody struct {
+	Message string `json:"message,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+type stageList struct {
+	Stages []StageInfo `json:"stages"`
+}
+
+// Handler serves svc on the admin socket. It authenticates nobody: who can open the socket may administer.
+//
+//	GET    /healthz                 200 as long as the process answers
+//	GET    /readyz                  200, or 503 until every index is loaded
+//	GET    /v1/stats                statistics of all stages
+//	GET    /v1/stages               the list of stages
+//	GET    /v1/stages/{s}           settings of one
+//	DELETE /v1/stages/{s}           removes an orphaned one
+//	GET    /v1/stages/{s}/stats     statistics of one
+//	POST   /v1/stages/{s}/flush     empties it
+//	POST   /v1/stages/{s}/purge     a PurgeRequest as JSON
+//	POST   /v1/stages/{s}/compact   progress as lines of JSON until one has "done" or a "message"
+//	POST   /v1/reload               reads the configuration again
+//
+// An error is {"message": ..., "hint": ...} with a fitting status.
+func Handler(svc Service, o HandlerOptions) http.Handler {
+	h := &handler{svc: svc, o: o}
+	mux := http.NewServeMux()
+	route := func(pattern string, by map[string]action) { mux.Handle(pattern, h.serve(by)) }
+	route("/healthz", map[string]action{"GET": h.health})
+	route("/readyz", map[string]action{"GET": h.ready})
+	route("/v1/stats", map[string]action{"GET": h.allStats})
+	route("/v1/stages", map[string]action{"GET": h.stages})
+	route("/v1/stages/{s}", map[string]action{"GET": h.stage, "DELETE": h.remove})
+	route("/v1/stages/{s}/stats", map[string]action{"GET": h.stats})
+	route("/v1/stages/{s}/flush", map[string]action{"POST": h.flush})
+	route("/v1/stages/{s}/purge", map[string]action{"POST": h.purge})
+	mux.HandleFunc("/v1/stages/{s}/compact", h.compact)
+	if o.Reload != nil {
+		route("/v1/reload", map[string]action{"POST": h.reload})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, &Error{Status: http.StatusNotFound, Message: "there is nothing at " + r.URL.Path})
+	})
+	return h.guard(mux)
+}
+
+type handler struct {
+	svc Service
+	o   HandlerOptions
+}
+
+// action answers with a value that is written as JSON.
+type action func(r *http.Request) (any, error)
+
+func (h *handler) serve(by map[string]action) http.HandlerFunc {
+	var allowed []string
+	for m := range by {
+		allowed = append(allowed, m)
+	}
+	slices.Sort(allowed)
+	return func(w http.ResponseWriter, r *http.Request) {
+		do := by[r.Method]
+		if do == nil && r.Method == http.MethodHead {
+			do = by[http.MethodGet]
+		}
+		if do == nil {
+			writeNotAllowed(w, r, strings.Join(allowed, ", "))
+			return
+		}
+		v, err := do(r)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, v)
+	}
+}
+
+// guard bounds the request and keeps a panic to the request that had it.
+func (h *handler) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				h.log("panic in the admin API", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				writeError(w, errors.New("internal error; see the gateway's log"))
+			}
+		}()
+		// Deadlines do not exist where tests record answers; a real connection has them.
+		c := http.NewResponseController(w)
+		c.SetReadDeadline(time.Now().Add(bodyTimeout))
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			var tooLarge *http.MaxBytesError
+			if errors.As(err, &tooLarge) {
+				writeError(w, &Error{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", maxBody)})
+				return
+			}
+			writeError(w, badRequest("", "reading the body: %v", err))
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		r.ContentLength = int64(len(body))
+		// From here on a deadline would end the request's context while the work is still going on.
+		c.SetReadDeadline(time.Time{})
+		next.ServeHTTP(w, r)
+	})
+}
+
+// fail answers with err, and logs what the request is not to blame for.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if statusOf(err) >= 500 {
+		h.log("admin request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	writeError(w, err)
+}
+
+func (h *handler) log(msg string, args ...any) {
+	if h.o.Logger != nil {
+		h.o.Logger.Error(msg, args...)
+	}
+}
+
+func (h *handler) health(*http.Request) (any, error) {
+	return map[string]string{"status": "ok"}, nil
+}
+
+func (h *handler) ready(*http.Request) (any, error) {
+	if h.o.Ready != nil && !h.o.Ready() {
+		return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the index is still being loaded"}
+	}
+	return map[string]string{"status": "ready"}, nil
+}
+
+func (h *handler) allStats(r *http.Request) (any, error) {
+	list, err := h.svc.AllStats(r.Context())
+	return StatsList{Stages: list}, err
+}
+
+func (h *handler) stats(r *http.Request) (any, error) {
+	return h.svc.Stats(r.Context(), r.PathValue("s"))
+}
+
+func (h *handler) stages(r *http.Request) (any, error) {
+	list, err := h.svc.Stages(r.Context())
+	if list == nil {
+		list = []StageInfo{}
+	}
+	return stageList{Stages: list}, err
+}
+
+func (h *handler) stage(r *http.Request) (any, error) {
+	return h.svc.Stage(r.Context(), r.PathValue("s"))
+}
+
+func (h *handler) remove(r *http.Request) (any, error) {
+	return h.svc.RemoveStage(r.Context(), r.PathValue("s"))
+}
+
+func (h *handler) flush(r *http.Request) (any, error) {
+	// A purge that was sent to the wrong place must not empty the whole stage.
+	if r.ContentLength > 0 {
+		return nil, badRequest("POST .../purge takes a path or a tag", "a flush takes no body: it empties the whole stage")
+	}
+	return h.svc.Flush(r.Context(), r.PathValue("s"))
+}
+
+func (h *handler) purge(r *http.Request) (any, error) {
+	var p PurgeRequest
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return nil, badRequest(`send {"path": "/products/*"} or {"tag": "sale"}, and "soft": true if you like`, "reading the purge: %v", err)
+	}
+	if d.More() {
+		return nil, badRequest("send one purge at a time", "there is more after the purge")
+	}
+	return h.svc.Purge(r.Context(), r.PathValue("s"), p)
+}
+
+func (h *handler) reload(r *http.Request) (any, error) {
+	if err := h.o.Reload(r.Context()); err != nil {
+		return nil, &Error{Status: http.StatusBadRequest, Message: err.Error(), HintText: "the old configuration stays in force"}
+	}
+	return map[string]string{"status": "reloaded"}, nil
+}

@@ -1,0 +1,209 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"stagecache/engine"
+	"stagecache/gateway/config"
+)
+
+// Source is what a Local administers: a running gateway, or the stores of one that is not running.
+type Source interface {
+	// Config is the configuration in force.
+	Config() *config.Config
+	// Store gives the open store of a configured stage; nil where the stage has none (caching off, nothing on disk yet).
+	Store(ctx context.Context, stage string) (*engine.Store, error)
+	// Requests gives what only the gateway counts.
+	Requests(stage string) RequestStats
+	// Uptime is how long the gateway has been running; 0 offline.
+	Uptime() time.Duration
+}
+
+// Local is the Service over stores in this process.
+type Local struct {
+	src Source
+
+	// change is held while stages are removed and while the configuration is replaced: a directory must not become a
+	// configured stage again between the check and its removal.
+	change sync.Mutex
+
+	mu         sync.Mutex      // guards compacting
+	compacting map[string]bool // stages that are being compacted: one compaction at a time each
+}
+
+// NewLocal gives the Service over src.
+func NewLocal(src Source) *Local {
+	return &Local{src: src, compacting: make(map[string]bool)}
+}
+
+var _ Service = (*Local)(nil)
+
+// Exclusive runs f while no stage is being removed. A gateway replaces its configuration inside it.
+func (l *Local) Exclusive(f func() error) error {
+	l.change.Lock()
+	defer l.change.Unlock()
+	return f()
+}
+
+// store finds a configured stage and its store, which may be nil.
+func (l *Local) store(ctx context.Context, stage string) (*config.Stage, *engine.Store, error) {
+	cfg := l.src.Config()
+	s := findStage(cfg, stage)
+	if s == nil {
+		return nil, nil, noStage(cfg, stage)
+	}
+	st, err := l.src.Store(ctx, stage)
+	if err != nil {
+		return nil, nil, stageError(stage, err)
+	}
+	return s, st, nil
+}
+
+// stageError names the stage, and explains what a reload can do to a request that is under way.
+func stageError(stage string, err error) error {
+	if errors.Is(err, engine.ErrClosed) {
+		return conflict("try again", "stage %s was closed or reconfigured meanwhile", stage)
+	}
+	return fmt.Errorf("stage %s: %w", stage, err)
+}
+
+// Stats implements Service.
+func (l *Local) Stats(ctx context.Context, stage string) (Stats, error) {
+	s, st, err := l.store(ctx, stage)
+	if err != nil {
+		return Stats{}, err
+	}
+	var es engine.Stats
+	if st != nil {
+		es = st.Stats()
+	}
+	return newStats(stage, s.Cache.Capacity, es, l.src.Requests(stage), l.src.Uptime()), nil
+}
+
+// AllStats implements Service.
+func (l *Local) AllStats(ctx context.Context) ([]Stats, error) {
+	list := []Stats{}
+	for _, s := range l.src.Config().Stages {
+		st, err := l.Stats(ctx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, st)
+	}
+	return list, nil
+}
+
+// Flush implements Service.
+func (l *Local) Flush(ctx context.Context, stage string) (FlushResult, error) {
+	_, st, err := l.store(ctx, stage)
+	if err != nil {
+		return FlushResult{}, err
+	}
+	if st == nil {
+		return FlushResult{Stage: stage}, nil
+	}
+	r, err := st.Flush(ctx)
+	if err != nil {
+		return FlushResult{}, stageError(stage, err)
+	}
+	return FlushResult{Stage: stage, Entries: r.Entries, Bytes: r.Bytes, ElapsedSeconds: r.Elapsed.Seconds()}, nil
+}
+
+// Purge implements Service.
+func (l *Local) Purge(ctx context.Context, stage string, p PurgeRequest) (PurgeResult, error) {
+	target, err := p.target()
+	if err != nil {
+		return PurgeResult{}, err
+	}
+	_, st, err := l.store(ctx, stage)
+	if err != nil {
+		return PurgeResult{}, err
+	}
+	if st == nil {
+		return PurgeResult{Stage: stage, PurgeRequest: p}, nil
+	}
+	r, err := st.Purge(ctx, target, p.mode())
+	if err != nil {
+		return PurgeResult{}, stageError(stage, err)
+	}
+	return PurgeResult{Stage: stage, PurgeRequest: p, AtMost: r.AtMost, ElapsedSeconds: r.Elapsed.Seconds()}, nil
+}
+
+// Compact implements Service.
+func (l *Local) Compact(ctx context.Context, stage string, progress func(CompactProgress)) (CompactProgress, error) {
+	_, st, err := l.store(ctx, stage)
+	if err != nil {
+		return CompactProgress{}, err
+	}
+	if st == nil {
+		return CompactProgress{Stage: stage, Done: true}, nil
+	}
+	if !l.beginCompaction(stage) {
+		return CompactProgress{}, conflict("wait for it to end", "stage %s is being compacted already", stage)
+	}
+	defer l.endCompaction(stage)
+
+	began := time.Now()
+	convert := func(p engine.CompactProgress) CompactProgress {
+		return CompactProgress{
+			Stage: stage, Segments: p.Segments, SegmentsDone: p.SegmentsDone, BytesRead: p.BytesRead, BytesTotal: p.BytesTotal,
+			BytesReclaimed: p.BytesReclaimed, ElapsedSeconds: time.Since(began).Seconds(), Done: p.Done,
+		}
+	}
+	report := func(p engine.CompactProgress) {
+		if progress != nil {
+			progress(convert(p))
+		}
+	}
+	last, err := st.Compact(ctx, report)
+	if err != nil {
+		return convert(last), stageError(stage, err)
+	}
+	last.Done = true
+	return convert(last), nil
+}
+
+func (l *Local) beginCompaction(stage string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.compacting[stage] {
+		return false
+	}
+	l.compacting[stage] = true
+	return true
+}
+
+func (l *Local) endCompaction(stage string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.compacting, stage)
+}
+
+// Stages implements Service.
+func (l *Local) Stages(ctx context.Context) ([]StageInfo, error) {
+	return listStages(l.src.Config())
+}
+
+// Stage implements Service.
+func (l *Local) Stage(ctx context.Context, name string) (StageDetail, error) {
+	cfg := l.src.Config()
+	s := findStage(cfg, name)
+	if s == nil {
+		return StageDetail{}, noStage(cfg, name)
+	}
+	return detail(cfg, s), nil
+}
+
+// RemoveStage implements Service.
+func (l *Local) RemoveStage(ctx context.Context, name string) (RemoveResult, error) {
+	var r RemoveResult
+	err := l.Exclusive(func() (err error) {
+		r, err = removeOrphan(l.src.Config(), name)
+		return err
+	})
+	return r, err
+}

@@ -1,0 +1,102 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"stagecache/engine"
+	"stagecache/gateway/config"
+	"stagecache/internal/dirlock"
+)
+
+// Offline is the Service over a data directory that no gateway uses. It holds the directory's lock until Close.
+type Offline struct {
+	*Local
+	src *offlineSource
+}
+
+// OpenOffline takes the lock of cfg.DataDir; held by another process, the error is a *dirlock.HeldError. A data directory
+// that does not exist is not created: it has nothing to flush, and its figures are 0. The function keys is called when the
+// first store is opened, for a list of stages needs no key; log may be nil.
+func OpenOffline(cfg *config.Config, keys func() (Keys, error), log *slog.Logger) (*Offline, error) {
+	lock, err := dirlock.Acquire(cfg.DataDir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		lock = nil
+	case err != nil:
+		return nil, err
+	}
+	src := &offlineSource{cfg: cfg, keys: sync.OnceValues(keys), log: log, lock: lock, open: make(map[string]*engine.Store)}
+	return &Offline{Local: NewLocal(src), src: src}, nil
+}
+
+// Close closes what was opened and gives the lock up.
+func (o *Offline) Close() error { return o.src.close() }
+
+type offlineSource struct {
+	cfg  *config.Config
+	keys func() (Keys, error)
+	log  *slog.Logger
+	lock *dirlock.Lock // nil: there is no data directory
+
+	mu   sync.Mutex // guards open
+	open map[string]*engine.Store
+}
+
+func (o *offlineSource) Config() *config.Config       { return o.cfg }
+func (o *offlineSource) Requests(string) RequestStats { return RequestStats{} }
+func (o *offlineSource) Uptime() time.Duration        { return 0 }
+
+// Store opens the store when it is first asked for, and waits until its index is loaded.
+func (o *offlineSource) Store(ctx context.Context, stage string) (*engine.Store, error) {
+	if o.lock == nil {
+		return nil, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if st := o.open[stage]; st != nil {
+		return st, nil
+	}
+	s, dir := findStage(o.cfg, stage), StageDir(o.cfg.DataDir, stage)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	k, err := o.keys()
+	if err != nil {
+		return nil, err
+	}
+	st, err := engine.Open(dir, StoreOptions(s, k, o.log))
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-st.Ready():
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), st.Close())
+	}
+	o.open[stage] = st
+	return st, nil
+}
+
+func (o *offlineSource) close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var errs []error
+	for name, st := range o.open {
+		if err := st.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("closing stage %s: %w", name, err))
+		}
+	}
+	clear(o.open)
+	if o.lock != nil {
+		errs = append(errs, o.lock.Release())
+		o.lock = nil
+	}
+	return errors.Join(errs...)
+}

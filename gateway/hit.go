@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"stagecache/gateway/policy"
+	"stagecache/gateway/stored"
+)
+
+// hit answers from a fresh entry, or from a stale one that may be used while it is refreshed.
+func (x *exchange) hit(f *found) {
+	now := x.g.now()
+	c := &x.stage.counters
+	c.hits.Add(1)
+	c.saved.Add(int64(f.answer.Fetch))
+	x.result = "hit"
+	if f.entry.Stale {
+		c.stale.Add(1)
+		x.result = "stale"
+	}
+	x.serveStored(f.answer, policy.Age(f.entry.Stored, now, f.answer.InitialAge),
+		policy.CacheStatus{Hit: true, HasTTL: true, TTL: ttlOf(f, now)})
+}
+
+// ttlOf is the freshness left in whole seconds, below zero for a stale entry, also for one that was softly purged.
+func ttlOf(f *found, now time.Time) int64 {
+	left := f.entry.Expires.Sub(now)
+	if f.entry.Stale {
+		return min(int64(left/time.Second), -1)
+	}
+	return max(int64(left/time.Second), 0)
+}
+
+// serveError answers from a stale entry because the backend could not: status is what it said, 0 if nothing.
+func (x *exchange) serveError(f *found, status int) {
+	now := x.g.now()
+	c := &x.stage.counters
+	c.hits.Add(1)
+	c.stale.Add(1)
+	x.result = "stale"
+	x.serveStored(f.answer, policy.Age(f.entry.Stored, now, f.answer.InitialAge), policy.CacheStatus{
+		Forward: policy.ForwardStale, ForwardStatus: status, HasTTL: true, TTL: ttlOf(f, now), Detail: "stale-if-error",
+	})
+}
+
+// serveStored sends a stored answer, or the part of it or the word about it that the client asked for. An age below zero
+// is none: the answer comes straight from the backend.
+func (x *exchange) serveStored(a stored.Answer, age int64, cs policy.CacheStatus) {
+	h := x.w.Header()
+	a.CopyTo(h)
+	if age >= 0 {
+		h["Age"] = []string{strconv.FormatInt(age, 10)}
+	}
+	x.decorate(h, cs)
+	if x.verb == http.MethodGet && x.conditional() && x.servePart(a, h) {
+		return
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	x.w.WriteHeader(a.Status)
+	if !x.head {
+		x.send(a.Body)
+	}
+}
+
+// send writes a body, and cuts the connection if it cannot be written as a whole.
+func (x *exchange) send(body []byte) {
+	if x.w.writeAll(body) != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// servePart answers a conditional or a range request. It reports false if the whole answer is to be sent.
+func (x *exchange) servePart(a stored.Answer, h http.Header) bool {
+	in := x.r.Header
+	if a.Status != http.StatusOK && a.Status != http.StatusNonAuthoritativeInfo {
+		return false // neither conditions nor ranges apply
+	}
+	v := policy.Validators{ETag: a.Get("Etag"), LastModified: a.Get("Last-Modified"), Date: a.Get("Date")}
+	switch policy.Evaluate(policy.Conditional{
+		IfNoneMatch: in["If-None-Match"], IfModifiedSince: in["If-Modified-Since"],
+		IfMatch: in["If-Match"], IfUnmodifiedSince: in["If-Unmodified-Since"],
+	}, v) {
+	case policy.NotModified:
+		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Range"} {
+			delete(h, name)
+		}
+		x.w.WriteHeader(http.StatusNotModified)
+		return true
+	case policy.PreconditionFailed:
+		x.instead(errPrecondition, h, "")
+		return true
+	}
+	ranges := in["Range"]
+	if len(ranges) != 1 || a.Status != http.StatusOK || x.head || !policy.RangeAllowed(in["If-Range"], v) {
+		return false
+	}
+	size := int64(len(a.Body))
+	parts, verdict := policy.ParseRange(ranges[0], size)
+	switch verdict {
+	case policy.Unsatisfiable:
+		x.instead(errRange, h, "bytes */"+strconv.FormatInt(size, 10))
+		return true
+	case policy.Satisfiable:
+		x.serveRanges(a, h, parts)
+		return true
+	}
+	return false
+}
+
+// instead sends a problem where a stored answer was about to be sent: of that the header keeps only what is about the cache.
+func (x *exchange) instead(p *problem, h http.Header, contentRange string) {
+	kept := make(http.Header, 4)
+	for _, name := range []string{"Cache-Status", "Age", "Warning"} {
+		if v := h[name]; v != nil {
+			kept[name] = v
+		}
+	}
+	clear(h)
+	maps.Copy(h, kept)
+	if contentRange != "" {
+		h["Content-Range"] = []string{contentRange}
+	}
+	p.write(&x.w, x.head)
+}

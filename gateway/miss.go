@@ -1,0 +1,372 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
+
+	"stagecache/engine"
+	"stagecache/gateway/policy"
+	"stagecache/gateway/stored"
+)
+
+// answer answers a request that the cache applies to.
+func (x *exchange) answer() {
+	f, why := x.lookup()
+	if f != nil {
+		switch {
+		case x.auth && !f.answer.Public:
+			f = nil // somebody else's credentials, or none, got that answer: it is not for these
+		case !f.entry.Stale:
+			x.hit(f)
+			return
+		case f.within(x.m.StaleWhileRevalidate, x.g.now()):
+			x.refresh()
+			x.hit(f)
+			return
+		default:
+			why = policy.ForwardStale
+		}
+	}
+	if x.auth {
+		why = policy.ForwardRequest
+	}
+	if x.head {
+		x.forward(why, f) // an answer to HEAD has no body to store, and GETs must not wait for it
+		return
+	}
+	x.miss(why, f)
+}
+
+// The classes of requests for one resource that do not wait for each other: the answer to one with cookies or credentials is
+// usually not for the others, and if they waited for it they would all have to go alone after all. Each class has leases of
+// its own; what may be stored is stored under the resource's key. No key of policy begins with a zero byte.
+const (
+	classCookie = "\x00cookie"
+	classAuth   = "\x00auth"
+	classAlone  = "\x00alone"
+)
+
+var aloneCount atomic.Uint64
+
+// classKey is what requests of this one's class for the same entry have in common.
+func (x *exchange) classKey() []byte {
+	switch {
+	case x.auth:
+		return append([]byte(classAuth), x.target...)
+	case x.cookies:
+		return append([]byte(classCookie), x.target...)
+	}
+	return slices.Clone(x.target)
+}
+
+// miss gets the answer from the backend, together with everybody who wants the same. stale, which may be nil, is for the case
+// that the backend fails.
+func (x *exchange) miss(why string, stale *found) {
+	x.w.stream() // the backend's time is not the client's
+	refresh := false
+	// Each round but the first follows from something that happened meanwhile: an entry came, or the answer varies. A request
+	// that is overtaken again and again goes alone.
+	for range 4 {
+		mark := x.classKey()
+		marked := x.stage.marks.has(mark)
+		if marked && x.conditional() {
+			break // it will not be stored, so the backend may as well answer exactly what was asked
+		}
+		key := mark
+		if x.auth {
+			// Whether the answer is public nobody knows before it is there: none of these waits for another.
+			key = binary.BigEndian.AppendUint64([]byte(classAlone), aloneCount.Add(1))
+		}
+		lease, err := x.store.Lease(x.r.Context(), key, engine.LeaseOptions{
+			Path: policy.DecodedPath(x.below), Timeout: 2 * x.backend.cfg.Timeout, Refresh: refresh,
+			Data: func() any { return newFill(true) },
+		})
+		if err != nil {
+			break // the store is closing: the backend still answers
+		}
+		if lease.Found != nil {
+			f, whyNow := x.lookup()
+			switch {
+			case f != nil && !f.entry.Stale:
+				x.hit(f)
+				return
+			case f != nil:
+				stale = f
+			default:
+				// A marker came, which leads to a variant that is not there; or the entry is one that must not be used.
+				stale, why = nil, whyNow
+				refresh = string(x.classKey()) == string(mark)
+			}
+			continue
+		}
+		f, _ := lease.Data().(*fill)
+		if f == nil {
+			break
+		}
+		if lease.Held {
+			if string(key) != string(x.target) && !x.auth {
+				// The lease looked again under its own key, not under that of the entry.
+				if stale, _ = x.lookup(); stale != nil && !stale.entry.Stale {
+					f.giveUp()
+					lease.Abandon(errFilled)
+					x.hit(stale)
+					return
+				}
+			}
+			if !x.g.fetches.begin() {
+				lease.Abandon(errNotStored)
+				f.fail(errStopping)
+				break
+			}
+			r, _ := f.join(true)
+			go x.job(lease, f, key, mark, stale != nil).run()
+			if next := x.attend(r, why, stale); next == attended {
+				return
+			}
+			break
+		}
+		if marked {
+			break
+		}
+		r, ok := f.join(false)
+		if !ok {
+			break
+		}
+		switch x.attend(r, why, stale) {
+		case attended:
+			return
+		case goAlone:
+			x.forward(why, stale)
+			return
+		case otherVariant:
+			why, stale = policy.ForwardVaryMiss, nil
+			if now, _ := x.get(x.variant); now.Value != nil && !now.Stale {
+				if a, err := stored.Decode(now.Value); err == nil {
+					x.hit(&found{now, a})
+					return
+				}
+			}
+		case lookAgain:
+			now, whyNow := x.lookup()
+			if stale = now; now == nil {
+				why = whyNow
+			} else if !now.entry.Stale {
+				x.hit(now)
+				return
+			}
+		}
+	}
+	x.forward(why, stale)
+}
+
+// refresh fetches the entry anew in the background, unless somebody does already.
+func (x *exchange) refresh() {
+	if x.head || x.g.ctx.Err() != nil {
+		return
+	}
+	key := x.classKey()
+	lease, err := x.store.Lease(x.g.ctx, key, engine.LeaseOptions{
+		Path: policy.DecodedPath(x.below), Timeout: 2 * x.backend.cfg.Timeout,
+		Data: func() any { return newFill(false) },
+	})
+	if err != nil || !lease.Held {
+		return
+	}
+	f := lease.Data().(*fill)
+	if !x.g.fetches.begin() {
+		lease.Abandon(errNotStored)
+		f.fail(errStopping)
+		return
+	}
+	go x.job(lease, f, key, key, true).run()
+}
+
+// job makes the fetch that this request's lease is for.
+func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale bool) *job {
+	shared := x.outHeader(true)
+	return &job{
+		g: x.g, stage: x.stage, m: x.m, backend: x.backend, store: x.store, lease: lease, fill: f,
+		req:      x.outRequest(shared),
+		key:      slices.Clone(x.key),
+		leaseKey: key,
+		markKey:  mark,
+		path:     policy.DecodedPath(x.below),
+		stale:    stale && string(key) == string(x.target),
+		shared:   shared,
+		in: policy.StoreInput{
+			Method: x.verb, MethodOverride: x.m.explicit,
+			RequestURL:       x.scheme + "://" + x.host + x.path + queryPart(x.query),
+			HasAuthorization: x.auth, CookieForwarded: x.cookies, // keyed ones are not among these
+			TTL: x.m.TTL, NegativeTTL: x.m.NegativeTTL,
+		},
+	}
+}
+
+func queryPart(query string) string {
+	if query == "" {
+		return ""
+	}
+	return "?" + query
+}
+
+// What became of a reader.
+type outcome int
+
+const (
+	attended     outcome = iota // the client has its answer
+	goAlone                     // the answer is not for this request
+	otherVariant                // ... because it is another variant; x.variant is the one that is wanted
+	lookAgain                   // the store has got the entry
+)
+
+// attend waits for a fill and answers from it.
+func (x *exchange) attend(r *reader, why string, stale *found) outcome {
+	defer r.leave()
+	ctx, cancel := context.WithTimeoutCause(x.r.Context(), x.backend.cfg.Timeout, errSilent)
+	defer cancel()
+	state, head, p, err := r.answered(ctx)
+	if err != nil {
+		if !errors.Is(err, errSilent) {
+			x.gone()
+		}
+		state, p = fillFailed, errTimeout
+	}
+	switch state {
+	case fillElsewhere:
+		return lookAgain
+	case fillFailed:
+		if stale.within(x.m.StaleIfError, x.g.now()) {
+			x.serveError(stale, 0)
+			return attended
+		}
+		x.countShared(r)
+		x.decorate(x.w.Header(), policy.CacheStatus{Forward: why, Collapsed: !r.holder})
+		x.fail(p)
+		return attended
+	case fillAlone:
+		up := r.take()
+		if isFailure(head.status) && stale.within(x.m.StaleIfError, x.g.now()) {
+			if up != nil {
+				up.close()
+			}
+			x.serveError(stale, head.status)
+			return attended
+		}
+		if up == nil {
+			return goAlone
+		}
+		if head.status == http.StatusOK && x.conditional() {
+			up.close() // it was asked for without the conditions; now that nobody shares it, they may be put
+			return goAlone
+		}
+		x.stage.counters.misses.Add(1)
+		x.streamAlone(up, why)
+		return attended
+	}
+	if !r.holder && len(head.names) > 0 {
+		x.variant = policy.AppendVariantKey(x.variant[:0], x.key, head.names, x.variantHeader(head.names))
+		if string(x.variant) != head.variant {
+			x.target = x.variant
+			return otherVariant
+		}
+	}
+	return x.share(r, head, policy.CacheStatus{Forward: why, Stored: true, Collapsed: !r.holder})
+}
+
+// isFailure tells the statuses for which a stale answer is the better one (RFC 5861 4).
+func isFailure(status int) bool {
+	switch status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+func (x *exchange) countShared(r *reader) {
+	if r.holder {
+		x.stage.counters.misses.Add(1)
+		x.result = "miss"
+	} else {
+		x.stage.counters.coalesced.Add(1)
+		x.result = "collapsed"
+	}
+}
+
+// share answers from a fill that everybody may read.
+func (x *exchange) share(r *reader, head *fillHead, cs policy.CacheStatus) outcome {
+	ctx := x.r.Context()
+	if x.conditional() && x.verb == http.MethodGet {
+		value, err := r.whole(ctx)
+		if err == nil && value != nil {
+			a, err := stored.Decode(value)
+			if err != nil {
+				panic(err) // it was encoded a moment ago
+			}
+			x.countShared(r)
+			age := int64(-1)
+			if a.InitialAge > 0 {
+				age = a.InitialAge
+			}
+			x.serveStored(a, age, cs)
+			return attended
+		}
+		if errors.Is(err, errCut) {
+			x.countShared(r)
+			x.fail(errCutAnswer)
+			return attended
+		}
+		if err != nil {
+			x.gone()
+		}
+	}
+	start := func() {
+		if x.w.status != 0 {
+			return
+		}
+		x.countShared(r)
+		h := x.w.Header()
+		for name, values := range head.header {
+			h[name] = values[:len(values):len(values)]
+		}
+		if head.length >= 0 {
+			h["Content-Length"] = []string{strconv.FormatInt(head.length, 10)}
+		}
+		x.decorate(h, cs)
+		x.w.WriteHeader(head.status)
+	}
+	flush := func() { start(); x.w.Flush() }
+	buf := copyPool.Get()
+	defer copyPool.Put(buf)
+	for {
+		p, err := r.next(ctx, buf, flush)
+		switch {
+		case err == nil:
+			start()
+			x.send(p)
+		case err == io.EOF:
+			start()
+			return attended
+		case errors.Is(err, errLagged) && x.w.status == 0:
+			return goAlone // nothing is sent yet, so nothing is lost
+		case errors.Is(err, errCut) && x.w.status == 0:
+			x.countShared(r)
+			x.fail(errCutAnswer)
+			return attended
+		default:
+			x.result = "cut"
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// gone ends a request whose client has left.
+func (x *exchange) gone() {
+	x.result = "gone"
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"strings"
+
+	"stagecache/gateway/policy"
+)
+
+// viaResponse is what is added to the Via of answers.
+const viaResponse = "1.1 stagecache"
+
+// bypass sends a request on to which caching does not apply.
+func (x *exchange) bypass(why string) {
+	x.stage.counters.bypasses.Add(1)
+	x.result = "bypass"
+	x.proxy(why, nil, func(out *http.Request) {
+		h := out.Header
+		if !x.client.trusted {
+			delete(h, "Forwarded")
+		} else if v := x.header["Forwarded"]; v != nil {
+			h["Forwarded"] = v // the reverse proxy has removed it, whoever sent it
+		}
+		if v := x.header["X-Forwarded-For"]; v != nil {
+			h["X-Forwarded-For"] = v // believed or not is decided in finishHeader
+		}
+		x.finishHeader(h)
+		fixUserAgent(h)
+		out.URL = x.outURL(x.r.URL.RawQuery)
+	})
+}
+
+// forward sends on a request to which caching applies, for itself alone and exactly as its client asked. Nothing is stored.
+func (x *exchange) forward(why string, stale *found) {
+	x.proxy(why, stale, func(out *http.Request) {
+		out.Header = x.outHeader(false)
+		fixUserAgent(out.Header)
+		out.URL = x.outURL(x.query)
+		if x.body != nil {
+			setBody(out, x.body)
+		}
+	})
+}
+
+var errUseStale = errors.New("a stale answer is better than this one")
+
+// proxy streams a request to the backend and its answer back. A stale entry, if there is one, stands in for a failure.
+func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Request)) {
+	x.w.stream()
+	x.stage.counters.backend.Add(1)
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	defer cancel(errDone)
+	dog := newWatchdog(x.backend.cfg.Timeout, cancel)
+	defer dog.retire()
+	in := x.r.WithContext(ctx)
+	var bodyErr *error
+	if in.Body != nil && in.ContentLength != 0 && x.body == nil {
+		body := x.requestBody(dog)
+		in.Body, bodyErr = body, body.err
+	}
+	// counted tells hits by a stale entry from misses, which is known when there is an answer, or none.
+	count := func() {
+		if x.result != "bypass" {
+			x.stage.counters.misses.Add(1)
+			x.result = "miss"
+		}
+	}
+	status := 0
+	p := &httputil.ReverseProxy{
+		Transport:     x.backend.transport,
+		BufferPool:    copyPool,
+		FlushInterval: -1, // nobody knows when the next part of an answer comes
+		ErrorLog:      slog.NewLogLogger(x.g.log.Handler(), slog.LevelDebug),
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			rewrite(pr.Out)
+			pr.Out.Host = x.outHost()
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			dog.retire()
+			if resp.StatusCode == http.StatusSwitchingProtocols {
+				count()
+				return nil
+			}
+			if status = resp.StatusCode; isFailure(status) && stale.within(x.m.StaleIfError, x.g.now()) {
+				return errUseStale
+			}
+			count()
+			if !endless(resp.Header) {
+				watch := newWatchdog(x.backend.cfg.Timeout, cancel)
+				watch.disarm()
+				resp.Body = &watchedBody{ReadCloser: resp.Body, dog: watch}
+			}
+			resp.Header["Via"] = append(resp.Header["Via"], viaResponse)
+			x.decorate(resp.Header, policy.CacheStatus{Forward: why})
+			return nil
+		},
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			if x.r.Context().Err() != nil {
+				count()
+				x.gone()
+			}
+			if stale.within(x.m.StaleIfError, x.g.now()) {
+				x.serveError(stale, status)
+				return
+			}
+			count()
+			problem := problemOf(ctx, err)
+			if bodyErr != nil && *bodyErr != nil {
+				problem = problemOfBody(*bodyErr)
+			}
+			x.decorate(x.w.Header(), policy.CacheStatus{Forward: why})
+			x.fail(problem)
+		},
+	}
+	p.ServeHTTP(&x.w, in)
+}
+
+// endless tells an answer that may pause for as long as it likes, being sent piece by piece while its client listens.
+func endless(h http.Header) bool {
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (media == "text/event-stream" || media == "multipart/x-mixed-replace" || strings.HasPrefix(media, "application/grpc"))
+}
+
+// streamAlone sends the answer to a fetch that turned out to be for this client alone.
+func (x *exchange) streamAlone(up *upstream, why string) {
+	defer up.close()
+	defer context.AfterFunc(x.r.Context(), func() { up.cancel(errUnread) })()
+	x.result = "miss"
+	resp, h := up.resp, x.w.Header()
+	for name, values := range resp.Header {
+		h[name] = values
+	}
+	if resp.ContentLength >= 0 {
+		h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
+	}
+	x.decorate(h, policy.CacheStatus{Forward: why})
+	x.w.WriteHeader(resp.StatusCode)
+	body := io.Reader(resp.Body)
+	if w, ok := resp.Body.(*watchedBody); ok && endless(resp.Header) {
+		body = w.ReadCloser
+	}
+	buf := copyPool.Get()
+	defer copyPool.Put(buf)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			x.send(buf[:n])
+			x.w.Flush() // nobody knows when the next part comes
+		}
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			x.result = "cut"
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// outRequest is the request for a fetch.
+func (x *exchange) outRequest(h http.Header) *http.Request {
+	h = h.Clone()
+	fixUserAgent(h)
+	req := &http.Request{
+		Method: x.verb, URL: x.outURL(x.query), Host: x.outHost(), Header: h,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if x.body != nil {
+		setBody(req, x.body)
+	}
+	return req
+}
+
+func setBody(req *http.Request, body []byte) {
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, _ = req.GetBody()
+}
+
+// fixUserAgent keeps net/http from adding a User-Agent of its own where the client sent none.
+func fixUserAgent(h http.Header) {
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = []string{""}
+	}
+}

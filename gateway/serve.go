@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"stagecache/gateway/config"
+	"stagecache/gateway/policy"
+)
+
+// serve is the data plane's handler.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{
+		g: g, state: g.state.Load(), r: r, begun: time.Now(), result: "-",
+		w:       response{ResponseWriter: w, perWrite: g.o.WriteTimeout},
+		buffers: bufferPool.Get().(*buffers),
+	}
+	defer x.end()
+	x.client = x.state.clientOf(r)
+	if p := x.accept(); p != nil {
+		x.fail(p)
+		return
+	}
+	if p := x.find(); p != nil {
+		x.fail(p)
+		return
+	}
+	x.run()
+}
+
+// end sees a request off, however it ended: what panics in one is a 500 for that one only.
+func (x *exchange) end() {
+	p := recover()
+	if p != nil && p != http.ErrAbortHandler {
+		x.g.log.Error("a request panicked", "panic", fmt.Sprint(p), "method", x.r.Method, "path", x.path, "stack", string(debug.Stack()))
+		x.result = "error"
+		if x.w.status == 0 {
+			clear(x.w.Header()) // whatever it was about to say
+			errInternal.write(&x.w, x.head)
+			p = nil
+		}
+	}
+	x.g.access.Load().write(x)
+	x.buffers.release()
+	if p != nil {
+		// An answer had begun: the client must not take the part for the whole.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (x *exchange) fail(p *problem) {
+	if x.result == "-" {
+		x.result = "error"
+	}
+	p.write(&x.w, x.head)
+}
+
+// accept refuses what no stage should see.
+func (x *exchange) accept() *problem {
+	r := x.r
+	x.head = r.Method == http.MethodHead
+	switch {
+	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
+		// CONNECT would make a tunnel of the gateway, TRACE mirrors cookies to scripts.
+		return errMethod
+	case len(r.TransferEncoding) > 0 && r.ProtoMajor == 1:
+		// net/http drops a Content-Length beside chunks without a word, which RFC 9112 6.3 takes for an attempt at smuggling.
+		// Nobody sees whether there was one, so the connection ends with this request.
+		x.w.Header()["Connection"] = []string{"close"}
+	}
+	x.scheme = "http"
+	if r.TLS != nil {
+		x.scheme = "https"
+	}
+	if proto, ok := x.believed("X-Forwarded-Proto"); ok && (proto == "http" || proto == "https") {
+		x.scheme = proto
+	}
+	var err error
+	if x.host, err = policy.CleanHost(r.Host, x.scheme); err != nil {
+		return badRequest(err.Error())
+	}
+	x.forwardedHost = x.host
+	if host, ok := x.believed("X-Forwarded-Host"); ok {
+		if x.forwardedHost, err = policy.CleanHost(host, x.scheme); err != nil {
+			return badRequest("X-Forwarded-Host: " + err.Error())
+		}
+	}
+	// net/url takes a "#" in the target for a part of the path and escapes it; others cut the target there.
+	if strings.IndexByte(r.RequestURI, '#') >= 0 {
+		return badRequest("the target holds a \"#\": a fragment is never sent, write %23")
+	}
+	x.path = r.URL.EscapedPath()
+	switch {
+	case x.path == "":
+		x.path = "/" // http://host without a path
+	case x.path[0] != '/':
+		return badRequest("the target is not a path") // OPTIONS *
+	}
+	if err := policy.CheckTarget(x.path, r.URL.RawQuery); err != nil {
+		return badRequest(err.Error())
+	}
+	for _, via := range r.Header["Via"] {
+		if strings.Contains(via, x.g.via) {
+			return errLoop
+		}
+	}
+	return nil
+}
+
+// find chooses stage, route and settings.
+func (x *exchange) find() *problem {
+	if x.stage, x.below = find(x.state.stages, x.host, x.path); x.stage == nil {
+		return errNoStage
+	}
+	rt, _, _, ok := x.stage.routes.Lookup(policy.Any, x.below)
+	if !ok {
+		return errNoRoute
+	}
+	x.route, x.backend = rt, rt.backend
+	x.verb = x.r.Method
+	if x.head {
+		x.verb = http.MethodGet
+	}
+	x.m, x.params = x.stage.settings(x.verb, x.below)
+	x.header = x.r.Header
+	if !normalHop(x.header) {
+		// What Connection lists is not forwarded, so it must not be keyed either.
+		x.header = x.header.Clone()
+		policy.RemoveHopByHop(x.header)
+	}
+	return nil
+}
+
+// run answers from the cache or from the backend.
+func (x *exchange) run() {
+	why, p := x.whyNot()
+	if p != nil {
+		x.fail(p)
+		return
+	}
+	if why != "" {
+		x.bypass(why)
+		return
+	}
+	if cc := x.header["Cache-Control"]; cc != nil && policy.ClientRefresh(policy.ParseCacheControl(cc)) {
+		// Nobody is authorized to refresh yet, and the configuration refuses to make that unnecessary.
+		switch x.m.Strategy {
+		case config.FailWith403:
+			x.fail(errNoRefresh)
+			return
+		case config.SucceedWithoutResponseHeader:
+		default:
+			x.warn = true
+		}
+	}
+	x.classify()
+	x.query = policy.Query(x.r.URL.RawQuery, x.m.query, true)
+	x.buildKey()
+	x.answer()
+}
+
+// whyNot says why caching does not apply to a request, in the words of Cache-Status; "" if it does.
+func (x *exchange) whyNot() (string, *problem) {
+	h := x.r.Header
+	x.store = x.stage.store.Load()
+	switch {
+	case !x.stage.cfg.Cache.Enabled || x.store == nil:
+		return policy.ForwardBypass, nil
+	case !x.m.caches(x.verb):
+		if x.m.Caching && x.m.TTL > 0 {
+			return policy.ForwardMethod, nil
+		}
+		return policy.ForwardBypass, nil
+	case h["Upgrade"] != nil:
+		return policy.ForwardBypass, nil
+	}
+	for _, accept := range h["Accept"] {
+		if strings.Contains(strings.ToLower(accept), "text/event-stream") {
+			return policy.ForwardBypass, nil // it never ends, so nobody should wait for it
+		}
+	}
+	hasBody := x.r.ContentLength != 0
+	switch {
+	case !hasBody && x.verb == http.MethodGet:
+	case x.verb == http.MethodGet:
+		return policy.ForwardBypass, nil // the body would be an unkeyed part of the request
+	default:
+		if ok, err := x.readBody(); err != nil {
+			return "", problemOfBody(err)
+		} else if !ok {
+			return policy.ForwardBypass, nil
+		}
+	}
+	return "", nil
+}
+
+const warning = "199 Cache-control headers were ignored because the caller was unauthorized."
+
+// decorate adds what every answer on a method with caching carries.
+func (x *exchange) decorate(h http.Header, cs policy.CacheStatus) {
+	x.status = cs.Append(x.status[:0])
+	if have := h["Cache-Status"]; have != nil {
+		h["Cache-Status"] = append(have[:len(have):len(have)], string(x.status)) // RFC 9211: the cache nearest to the client is last
+	} else {
+		h["Cache-Status"] = []string{string(x.status)}
+	}
+	if x.warn {
+		h["Warning"] = append(h["Warning"], warning)
+	}
+}

@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"stagecache/gateway/config"
+)
+
+// maxHeaderBytes is how large a request's header may be; net/http allows 4 KiB beyond it. Backends commonly take 8 to 16 KiB in
+// all: a header that only they refuse would make an error of theirs out of a request that looked fine here.
+const maxHeaderBytes = 16 << 10
+
+// Serve answers what comes in on a listener, with TLS (and HTTP/2) if the configuration has a certificate. It returns nil
+// after a Shutdown, which it begins itself when ctx ends; requests then have Options.DrainTimeout to finish. It may be called
+// for several listeners.
+func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           g.Handler(),
+		ReadHeaderTimeout: g.o.HeaderTimeout,
+		IdleTimeout:       g.o.IdleTimeout,
+		// For small answers; streamed ones set a deadline for every part. There is no ReadTimeout: each part of a body has a
+		// deadline of its own.
+		WriteTimeout:   g.o.WriteTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		BaseContext:    func(net.Listener) context.Context { return g.ctx },
+	}
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return http.ErrServerClosed
+	}
+	g.servers = append(g.servers, srv)
+	g.mu.Unlock()
+
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.DrainTimeout)
+		defer cancel()
+		stopped <- g.Shutdown(drain)
+	})
+	var err error
+	if g.cert.on() {
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: g.cert.get}
+		err = srv.ServeTLS(ln, "", "")
+	} else {
+		err = srv.Serve(ln)
+	}
+	if !stop() && ctx.Err() != nil {
+		return <-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving %s: %w", ln.Addr(), err)
+}
+
+// Shutdown stops listening, lets the requests and fetches that run finish, and closes the stores, which drains their queues.
+// What has not finished when ctx ends is cut; the stores are closed in any case. Only the first call does anything.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return nil
+	}
+	g.closed = true
+	servers := g.servers
+	g.mu.Unlock()
+
+	var errs []error
+	for _, srv := range servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("requests were cut: %w", err))
+		}
+	}
+	if err := g.fetches.close(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("fetches were cut: %w", err))
+	}
+	g.cancel(errStop) // ends what is left, tunnels included
+	for _, srv := range servers {
+		srv.Close()
+	}
+	s := g.state.Load()
+	for _, b := range s.backends {
+		b.close()
+	}
+	for _, st := range s.stages {
+		if store := st.store.Swap(nil); store != nil {
+			if err := store.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("closing stage %s: %w", st.name, err))
+			}
+		}
+	}
+	g.access.Load().close()
+	return errors.Join(errs...)
+}
+
+// certificate is the data port's, which a reload may replace under running servers.
+type certificate struct {
+	pair atomic.Pointer[tls.Certificate]
+}
+
+// load reads a certificate and its key; without a name it does nothing.
+func (c *certificate) load(t config.TLS) error {
+	if t.CertFile == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	c.pair.Store(&pair)
+	return nil
+}
+
+func (c *certificate) on() bool { return c.pair.Load() != nil }
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil }

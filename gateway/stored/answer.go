@@ -1,0 +1,188 @@
+package stored
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// ErrFormat is wrapped by every error of this package that is about the bytes.
+var ErrFormat = errors.New("not a stored answer")
+
+const (
+	version    = 1
+	kindAnswer = 'A'
+	kindMarker = 'V'
+)
+
+// The fixed part of a head: version, kind, flags, status (2), initial age (4), fetch time in ns (8), number of fields (2),
+// length of the fields (4).
+const (
+	offFlags  = 2
+	offStatus = 3
+	offAge    = 5
+	offFetch  = 9
+	offCount  = 17
+	offLength = 19
+	fixedHead = 23
+)
+
+const flagPublic = 1
+
+// MaxFields is how many header lines an answer may have.
+const MaxFields = math.MaxUint16
+
+// MaxHead is how long a head may be: what a store must allow beside the largest body.
+const MaxHead = 128 << 10
+
+// Head is everything about an answer but its body.
+type Head struct {
+	Status     int
+	Public     bool                // the backend said Cache-Control: public, so a request with credentials may have it too
+	InitialAge int64               // seconds the answer had spent in other caches when it came
+	Header     map[string][]string // end-to-end fields; what differs between two servings (Age, Content-Length) is left out by the caller
+}
+
+// AppendHead appends the head of an answer; the body is to follow. It fails where the head is too large to be kept.
+func AppendHead(dst []byte, h Head) ([]byte, error) {
+	if h.Status < 100 || h.Status > 999 {
+		return dst, fmt.Errorf("status %d is out of range", h.Status)
+	}
+	start, fields := len(dst), 0
+	var flags byte
+	if h.Public {
+		flags |= flagPublic
+	}
+	dst = append(dst, version, kindAnswer, flags)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Status))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(min(max(h.InitialAge, 0), math.MaxInt32)))
+	dst = append(dst, make([]byte, fixedHead-offFetch)...)
+	for name, values := range h.Header {
+		for _, value := range values {
+			fields++
+			dst = appendText(appendText(dst, name), value)
+		}
+	}
+	size := len(dst) - start
+	if fields > MaxFields || size > MaxHead {
+		return dst[:start], fmt.Errorf("header of %d fields and %d bytes is too large to be stored", fields, size)
+	}
+	binary.BigEndian.PutUint16(dst[start+offCount:], uint16(fields))
+	binary.BigEndian.PutUint32(dst[start+offLength:], uint32(size-fixedHead))
+	return dst, nil
+}
+
+// SetFetch writes how long the backend took into a value that AppendHead began.
+func SetFetch(value []byte, d time.Duration) {
+	binary.BigEndian.PutUint64(value[offFetch:], uint64(max(d, 0)))
+}
+
+// Answer is a decoded answer. Body and the header are views into the value it was decoded from: they are good as long as
+// that is.
+type Answer struct {
+	Status     int
+	Public     bool
+	InitialAge int64
+	Fetch      time.Duration
+	Body       []byte
+
+	count  int
+	fields []byte // well-formed: Decode has walked it
+}
+
+// Decode reads an answer.
+func Decode(value []byte) (Answer, error) {
+	if !IsAnswer(value) || len(value) < fixedHead {
+		return Answer{}, ErrFormat
+	}
+	a := Answer{
+		Status:     int(binary.BigEndian.Uint16(value[offStatus:])),
+		Public:     value[offFlags]&flagPublic != 0,
+		InitialAge: int64(binary.BigEndian.Uint32(value[offAge:])),
+		Fetch:      time.Duration(binary.BigEndian.Uint64(value[offFetch:])),
+		count:      int(binary.BigEndian.Uint16(value[offCount:])),
+	}
+	length := binary.BigEndian.Uint32(value[offLength:])
+	if a.Status < 100 || a.Status > 999 || a.Fetch < 0 || a.InitialAge > math.MaxInt32 {
+		return Answer{}, fmt.Errorf("%w: a number is out of range", ErrFormat)
+	}
+	if uint64(length) > uint64(len(value)-fixedHead) {
+		return Answer{}, fmt.Errorf("%w: the header is cut short", ErrFormat)
+	}
+	a.fields = value[fixedHead : fixedHead+int(length)]
+	a.Body = value[fixedHead+int(length):]
+	rest, ok := a.fields, true
+	for range a.count {
+		var name []byte
+		if name, rest, ok = cutText(rest); !ok || len(name) == 0 {
+			return Answer{}, fmt.Errorf("%w: a field's name is cut short", ErrFormat)
+		}
+		if _, rest, ok = cutText(rest); !ok {
+			return Answer{}, fmt.Errorf("%w: a field's value is cut short", ErrFormat)
+		}
+	}
+	if len(rest) != 0 {
+		return Answer{}, fmt.Errorf("%w: %d bytes behind the last field", ErrFormat, len(rest))
+	}
+	return a, nil
+}
+
+// IsAnswer tells an answer from a marker and from anything else.
+func IsAnswer(value []byte) bool { return isKind(value, kindAnswer) }
+
+func isKind(value []byte, kind byte) bool {
+	return len(value) > offFlags && value[0] == version && value[1] == kind
+}
+
+// CopyTo adds the fields to h. The strings are copies: they outlive the value.
+func (a Answer) CopyTo(h map[string][]string) {
+	if a.count == 0 {
+		return
+	}
+	// One string and one slice for all fields: a hit's header costs two allocations, not two per field.
+	text := string(a.fields)
+	values := make([]string, a.count)
+	at := 0
+	for i := range a.count {
+		n, w := binary.Uvarint(a.fields[at:])
+		name := text[at+w : at+w+int(n)]
+		at += w + int(n)
+		n, w = binary.Uvarint(a.fields[at:])
+		values[i] = text[at+w : at+w+int(n)]
+		at += w + int(n)
+		if have := h[name]; have != nil {
+			h[name] = append(have, values[i])
+		} else {
+			h[name] = values[i : i+1 : i+1]
+		}
+	}
+}
+
+// Get gives the first value of a field under its canonical name, or "".
+func (a Answer) Get(name string) string {
+	rest := a.fields
+	for range a.count {
+		var n, v []byte
+		n, rest, _ = cutText(rest)
+		v, rest, _ = cutText(rest)
+		if string(n) == name {
+			return string(v)
+		}
+	}
+	return ""
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// cutText takes a length and as many bytes from the front of b.
+func cutText(b []byte) (text, rest []byte, ok bool) {
+	n, w := binary.Uvarint(b)
+	if w <= 0 || n > uint64(len(b)-w) {
+		return nil, nil, false
+	}
+	return b[w : w+int(n)], b[w+int(n):], true
+}
