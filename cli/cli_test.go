@@ -1,0 +1,249 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"stagecache/cli"
+	"stagecache/gateway/demo"
+)
+
+// The programs that scripts run: cachectl itself, a backend, and a client.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"cachectl": func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"backend":  backendMain,
+		"get":      getMain,
+		"reload":   reloadMain,
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CACHECTL_CONFIG", "")
+			e.Setenv("GORACE", "atexit_sleep_ms=20") // under the race detector each of many processes would end a second late
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"freeport": cmdFreeport,
+			"expand":   cmdExpand,
+			"ready":    cmdReady,
+			"signal":   cmdSignal,
+			"exit":     cmdExit,
+			"waitfile": cmdWaitfile,
+			"extract":  cmdExtract,
+			"flip":     cmdFlip,
+		},
+	})
+}
+
+// patience bounds every wait for another process; what takes that long hangs.
+const patience = 30 * time.Second
+
+// eventually asks again until f says yes. It is for other processes only, which no channel reaches.
+func eventually(ts *testscript.TestScript, what string, f func() bool) {
+	for end := time.Now().Add(patience); !f(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
+
+// freeport NAME...: sets each variable to a port that nobody uses.
+func cmdFreeport(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer l.Close() // after the last: they differ
+		ts.Setenv(name, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	}
+}
+
+// expand FILE...: replaces $NAME in the files by the script's variables.
+func cmdExpand(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(path, []byte(text), 0o600))
+	}
+}
+
+// ready DATADIR: waits until the gateway that uses the data directory is ready.
+func cmdReady(ts *testscript.TestScript, neg bool, args []string) {
+	socket := filepath.Join(ts.MkAbs(args[0]), "admin.sock")
+	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", socket) },
+	}}
+	eventually(ts, "the gateway is ready", func() bool {
+		resp, err := c.Get("http://localhost/readyz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// signal NAME DATADIR: sends a signal to the process that has locked the data directory.
+func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
+	sig := map[string]syscall.Signal{
+		"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL,
+		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
+	}[args[0]]
+	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(filepath.Join(args[1], "LOCK"))))
+	ts.Check(err)
+	if pid <= 1 || sig == 0 {
+		ts.Fatalf("no process %d, or no signal %s", pid, args[0])
+	}
+	ts.Check(syscall.Kill(pid, sig))
+}
+
+// exit CODE PROGRAM ARGS...: runs it and compares the exit code.
+func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var ee *exec.ExitError
+	if errors.As(err, &ee) {
+		code = ee.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// waitfile FILE REGEXP: waits until the file has a match.
+func cmdWaitfile(ts *testscript.TestScript, neg bool, args []string) {
+	re := regexp.MustCompile(args[1])
+	eventually(ts, args[0]+" has "+args[1], func() bool {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && re.Match(b)
+	})
+}
+
+// extract FILE REGEXP NAME: sets the variable to the first group of the first match.
+func cmdExtract(ts *testscript.TestScript, neg bool, args []string) {
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[0]))
+	if m == nil {
+		ts.Fatalf("%s has no match of %s", args[0], args[1])
+	}
+	ts.Setenv(args[2], m[1])
+}
+
+// flip GLOB: damages the middle of the largest file that matches.
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	names, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var largest string
+	var size int64
+	for _, n := range names {
+		if fi, err := os.Stat(n); err == nil && fi.Mode().IsRegular() && fi.Size() > size {
+			largest, size = n, fi.Size()
+		}
+	}
+	if largest == "" {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	b, err := os.ReadFile(largest)
+	ts.Check(err)
+	// A run in the middle of what is not zero: padding would not be missed.
+	mid := len(b) / 2
+	for mid < len(b)-1 && b[mid] == 0 {
+		mid++
+	}
+	for i := mid; i < min(mid+64, len(b)); i++ {
+		b[i] ^= 0xff
+	}
+	ts.Check(os.WriteFile(largest, b, 0o600))
+	ts.Logf("damaged %s at %d of %d", largest, mid, len(b))
+}
+
+// backend PORT: serves the demonstration's shop until it is interrupted. GET /_count says how often it was asked.
+func backendMain() {
+	shop := demo.New(demo.Options{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/_count", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		fmt.Fprintln(w, "requests:", shop.Requests())
+	})
+	mux.Handle("/", shop)
+	fmt.Fprintln(os.Stderr, http.ListenAndServe("127.0.0.1:"+os.Args[1], mux))
+	os.Exit(1)
+}
+
+// get [-q] URL...: prints status, headers and body of each; waits for a server that is not up yet.
+func getMain() {
+	quiet := flag.Bool("q", false, "without the body")
+	flag.Parse()
+	failed := false
+	for _, url := range flag.Args() {
+		if err := get(url, *quiet); err != nil {
+			fmt.Fprintln(os.Stderr, "get:", err)
+			failed = true
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+}
+
+func get(url string, quiet bool) error {
+	var resp *http.Response
+	var err error
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if resp, err = http.Get(url); !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	resp.Header.Write(os.Stdout)
+	body, err := io.ReadAll(resp.Body)
+	if !quiet {
+		fmt.Printf("\n%s\n", body)
+	}
+	fmt.Println("bytes:", len(body))
+	return err
+}
+
+// reload DATADIR: asks the gateway to read its configuration again, and prints what it says.
+func reloadMain() {
+	c := http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", filepath.Join(os.Args[1], "admin.sock"))
+		},
+	}}
+	resp, err := c.Post("http://localhost/v1/reload", "", nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reload:", err)
+		os.Exit(1)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	io.Copy(os.Stdout, resp.Body)
+}
