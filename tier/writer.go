@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"stagecache/crypto"
 )
 
 // retryAfter is how long the disk is left alone after a failed commit. Meanwhile records are dropped, tombstones kept.
@@ -396,7 +398,11 @@ func (d *Disk) pack(s *segment, w work, number uint64, now int64) ([]byte, *batc
 func (d *Disk) packRecords(s *segment, recs []*pendingRecord, entries []indexEntry) ([]byte, error) {
 	room := getBuffer(0)
 	defer putBuffer(room)
-	var out []byte
+	var most int
+	for _, p := range recs {
+		most += recordHeaderSize + len(p.Blob) + len(p.packed) + crypto.Overhead
+	}
+	out := make([]byte, 0, most/2) // what compresses takes less; what does not grows it once
 	for i, p := range recs {
 		h := recordHeader{plain: p.Plain, codec: p.codec, blobSize: p.raw, hash: p.Hash, seq: p.Seq, stamp: p.Stamp, expires: p.Expires}
 		payload := p.packed
