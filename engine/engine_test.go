@@ -703,3 +703,22 @@ func noise(seed, n int) []byte {
 	}
 	return b
 }
+
+// TestWhatIsAskedForStaysInMemory guards against plain first-in-first-out: an entry that is read all the time outlives many
+// times the memory's size of others.
+func TestWhatIsAskedForStaysInMemory(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Block = true })
+	r.put("hot", "v", minute("/"))
+	r.put("cold", "v", minute("/"))
+	other := string(noise(1, 100_000))
+	for i := range 1500 { // 150 MB through 32 MiB
+		r.put(fmt.Sprint("other", i), other, Meta{TTL: time.Second})
+		r.want("hot", "v")
+	}
+	if e := r.want("hot", "v"); e.Tier != Memory {
+		t.Error("the entry that was read all the time fell out of memory")
+	}
+	if e := r.want("cold", "v"); e.Tier != Disk {
+		t.Error("nothing ever falls out of memory, so this test shows nothing")
+	}
+}

@@ -37,6 +37,9 @@ func (s *Store) get(dst, key []byte) (Entry, *generation, error) {
 		if out, f, err := s.memory.Get(dst, h); err == nil {
 			if e, ok := s.admit(g, key, out[len(dst):], f, now); ok {
 				e.Tier = Memory
+				if f.Old {
+					s.renew(g, key, h, f)
+				}
 				return e, g, nil
 			}
 			// What is not good in memory is not good on disk either (it is the same version), except where a neighbour's
@@ -91,6 +94,18 @@ func (s *Store) promote(g *generation, key []byte, h tier.Hash, f tier.Found, bl
 	}
 	// Memory copies the blob.
 	_ = s.memory.Put(tier.Record{Hash: g.memoryHash(key), Seq: f.Seq, Stamp: f.Stamp, Expires: f.Expires, Plain: f.Plain, Blob: blob})
+}
+
+// renew keeps in memory what is asked for. If the key's lock is taken, the next hit will do.
+func (s *Store) renew(g *generation, key []byte, h tier.Hash, f tier.Found) {
+	st := s.stripe(key)
+	if !st.mu.TryLock() {
+		return
+	}
+	defer st.mu.Unlock()
+	if s.gen.Load() == g {
+		s.memory.Renew(h, f)
+	}
 }
 
 // store writes a new version to both tiers. The caller holds the key's stripe.

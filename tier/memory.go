@@ -7,7 +7,8 @@ import (
 	"github.com/VictoriaMetrics/fastcache"
 )
 
-// Memory is a Tier in fastcache. Old entries fall out by themselves, oldest first; nothing tells.
+// Memory is a Tier in fastcache. Old entries fall out by themselves, oldest first; nothing tells. So that what is asked for
+// stays, a hit says when its entry has gone half its way out (Found.Old), and Renew puts it back at the beginning.
 //
 // fastcache drops values of 64 KiB and more, and its own SetBig stores chunks under a hash of the content that any value
 // may share. So larger blobs are chunked here: each under the version of its Put, a number that never repeats in the
@@ -15,7 +16,9 @@ import (
 type Memory struct {
 	cache   *fastcache.Cache
 	chunk   int
+	half    uint64 // bytes
 	version atomic.Uint64
+	written atomic.Uint64 // bytes put: how far the rings have turned
 }
 
 // Limits of fastcache.
@@ -29,9 +32,9 @@ const (
 
 // An entry's value ends in a descriptor, so that what is before it can be handed out where it lies:
 //
-//	blob, if it fits in one chunk | seq 8 | stamp 8 | expires 8 | version 8 | blob size 4 | flags 1
+//	blob, if it fits in one chunk | seq 8 | stamp 8 | expires 8 | version 8 | written 8 | blob size 4 | flags 1
 const (
-	memDescriptor = 37
+	memDescriptor = 45
 	memPlain      = 1
 	memChunked    = 2
 )
@@ -39,7 +42,7 @@ const (
 // NewMemory takes bytes of memory, rounded down to steps of 32 MiB, and never gives them back.
 func NewMemory(bytes int64) *Memory {
 	bytes = max(bytes/MemoryStep*MemoryStep, MemoryStep)
-	m := &Memory{cache: fastcache.New(int(bytes)), chunk: 4 << 10}
+	m := &Memory{cache: fastcache.New(int(bytes)), chunk: 4 << 10, half: uint64(bytes / 2)}
 	if bytes >= smallCache {
 		m.chunk = 16 << 10
 	}
@@ -60,12 +63,13 @@ func (m *Memory) Get(dst []byte, h Hash) ([]byte, Found, error) {
 		Seq:     binary.LittleEndian.Uint64(d),
 		Stamp:   binary.LittleEndian.Uint64(d[8:]),
 		Expires: int64(binary.LittleEndian.Uint64(d[16:])),
-		Plain:   d[36]&memPlain != 0,
+		Plain:   d[44]&memPlain != 0,
+		Old:     m.written.Load()-binary.LittleEndian.Uint64(d[32:]) > m.half,
 	}
-	if d[36]&memChunked == 0 {
+	if d[44]&memChunked == 0 {
 		return out[:start+len(blob)], f, nil
 	}
-	version, size := binary.LittleEndian.Uint64(d[24:]), int(binary.LittleEndian.Uint32(d[32:]))
+	version, size := binary.LittleEndian.Uint64(d[24:]), int(binary.LittleEndian.Uint32(d[40:]))
 	out = out[:start]
 	for i := 0; len(out)-start < size; i++ {
 		before := len(out)
@@ -112,11 +116,25 @@ func (m *Memory) Put(r Record) error {
 	d = binary.LittleEndian.AppendUint64(d, r.Stamp)
 	d = binary.LittleEndian.AppendUint64(d, uint64(r.Expires))
 	d = binary.LittleEndian.AppendUint64(d, version)
+	// What a ring holds besides: fastcache's own 4 bytes per entry, and the key.
+	d = binary.LittleEndian.AppendUint64(d, m.written.Add(uint64(len(r.Blob)+memDescriptor+len(r.Hash)+4)))
 	d = binary.LittleEndian.AppendUint32(d, uint32(len(r.Blob)))
 	d = append(d, flags)
 	*room = d
 	m.cache.Set(r.Hash[:], d)
 	return nil
+}
+
+// Renew puts an entry that Get found Old back at the beginning, if it is still the version that f speaks of. The caller holds
+// the key's lock, so that no newer version comes in between.
+func (m *Memory) Renew(h Hash, f Found) {
+	room := getBuffer(0)
+	defer putBuffer(room)
+	blob, now, err := m.Get((*room)[:0], h)
+	if *room = blob; err != nil || now.Seq != f.Seq || !now.Old {
+		return
+	}
+	_ = m.Put(Record{Hash: h, Seq: now.Seq, Stamp: now.Stamp, Expires: now.Expires, Plain: now.Plain, Blob: blob}) // it never fails
 }
 
 // Drop implements Tier.

@@ -26,7 +26,8 @@ type Found struct {
 	Stamp   uint64
 	Expires int64
 	Plain   bool
-	at      loc // where Disk read it; zero: not from a segment
+	Old     bool // Memory: will fall out before long; see Renew
+	at      loc  // where Disk read it; zero: not from a segment
 }
 
 // Tier is one place where records live.
