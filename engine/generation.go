@@ -117,7 +117,8 @@ func (s *Store) openGeneration(keys *crypto.StageKey) (*generation, error) {
 	}
 	b := s.o.budget()
 	g.disk, err = tier.OpenDisk(g.dir, tier.DiskOptions{
-		Keys: keys, Capacity: s.o.Capacity, Now: s.time.now, FS: s.o.FS, Codec: zstdCodec{}, Uptime: s.o.Clock.Mono,
+		Judge: s.judge(g),
+		Keys:  keys, Capacity: s.o.Capacity, Now: s.time.now, FS: s.o.FS, Codec: zstdCodec{}, Uptime: s.o.Clock.Mono,
 		MaxBlob: s.o.MaxObject + entryOverhead, QueueBytes: b.queue, IndexBytes: b.index, Block: s.o.Block,
 		Reserved: s.reserved, Reclaim: s.reclaim, Report: s.o.Report,
 	})

@@ -10,17 +10,23 @@ import (
 // Stale set. Entry.Value is the tail of the (possibly grown) dst; on an error dst is unchanged. A memory hit whose value
 // fits in dst allocates nothing.
 func (s *Store) Get(dst, key []byte) (Entry, error) {
-	e, _, err := s.get(dst, key)
+	e, g, err := s.get(dst, key)
 	switch {
 	case err != nil:
 		s.misses.Add(1)
 	case e.Tier == Memory:
-		s.memoryHits.Add(1)
+		// The disk does not see hits in memory, but should know what is asked for when it evicts. Telling it costs a keyed
+		// hash, so one in touchEvery does: what is hot is told often enough.
+		if s.memoryHits.Add(1)%touchEvery == 0 {
+			g.disk.Touch(g.hasher.Sum(key))
+		}
 	default:
 		s.diskHits.Add(1)
 	}
 	return e, err
 }
+
+const touchEvery = 16
 
 // get is Get without counting, and with the generation that it looked in.
 func (s *Store) get(dst, key []byte) (Entry, *generation, error) {

@@ -151,8 +151,27 @@ func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *C
 	return nil
 }
 
-// compactBatch moves the live records of one batch, and waits until they have landed.
+// compactBatch moves the live records of one batch, carries its tombstones over, and waits until all have landed.
 func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction) error {
+	all := func(*indexEntry, loc) bool { return true }
+	if err := d.moveBatch(s, ref, all, judge, c); err != nil {
+		return err
+	}
+	x, err := s.readIndex(ref)
+	if err != nil {
+		return nil // counted by moveBatch
+	}
+	now := d.o.Now()
+	for _, t := range x.tombs {
+		if t.expires > now {
+			d.owe(&shadowed{hash: t.hash, seq: t.seq, expires: t.expires})
+		}
+	}
+	return nil
+}
+
+// moveBatch moves the live ones among the records of a batch that choose picks, and waits until they have landed.
+func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc) bool, judge Judge, c *Compaction) error {
 	x, err := s.readIndex(ref)
 	if err != nil {
 		if !s.is(stateDead) {
@@ -161,12 +180,7 @@ func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction
 		return nil // what it lists cannot be known; if the index points into it all the same, the segment stays
 	}
 	now := d.o.Now()
-	data := make([]byte, ref.indexOff-ref.off)
-	n, err := s.readAt(data, ref.off)
-	if err != nil {
-		return nil // unlinked meanwhile, or a disk that cannot be read: the segment stays if anything in it is live
-	}
-	data = data[:n]
+	var data []byte // the batch's records, read when the first is chosen
 	var moving []*pendingRecord
 	off := ref.off
 	for i := range x.entries {
@@ -174,7 +188,18 @@ func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction
 		at := loc{s.slot, uint32(off), shortSize(e.size)}
 		from := off - ref.off
 		off += int64(e.size)
-		p, grave := d.judgeRecord(s, e, at, data[min(from, int64(n)):], judge, now)
+		if !choose(e, at) {
+			continue
+		}
+		if data == nil {
+			data = make([]byte, ref.indexOff-ref.off)
+			n, err := s.readAt(data, ref.off)
+			if err != nil {
+				return nil // unlinked meanwhile, or a disk that cannot be read: the segment stays if anything in it is live
+			}
+			data = data[:n]
+		}
+		p, grave := d.judgeRecord(s, e, at, data[min(from, int64(len(data))):], judge, now)
 		if grave {
 			d.owe(&shadowed{hash: e.hash, seq: e.seq + 1, expires: e.expires})
 		}
@@ -187,10 +212,8 @@ func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction
 		d.enqueue(p)
 		moving = append(moving, p)
 	}
-	for _, t := range x.tombs {
-		if t.expires > now {
-			d.owe(&shadowed{hash: t.hash, seq: t.seq, expires: t.expires})
-		}
+	if len(moving) == 0 {
+		return nil
 	}
 	if err := d.Sync(); err != nil {
 		return err
@@ -206,7 +229,7 @@ func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction
 // judgeRecord returns the record to move, if it is alive. grave: it is dead in a way that only this copy shows (purged or
 // damaged, with nothing newer), so a tombstone has to keep older versions out once this copy is gone.
 func (d *Disk) judgeRecord(s *segment, e *indexEntry, at loc, b []byte, judge Judge, now int64) (p *pendingRecord, grave bool) {
-	cur, known := d.index.Lookup(&e.hash)
+	cur, known := d.index.Lookup(&e.hash, false)
 	if e.expires <= now {
 		if known && cur == at && d.index.RemoveAt(&e.hash, at) {
 			d.account(at, -1)
@@ -223,7 +246,11 @@ func (d *Disk) judgeRecord(s *segment, e *indexEntry, at loc, b []byte, judge Ju
 			var blob []byte
 			if blob, err = d.o.Codec.Decode(nil, packed, head.codec, min(head.blobSize, d.o.MaxBlob)); err == nil {
 				f := Found{Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, at: at}
-				labels, keep := judge(blob, f)
+				var labels []uint64
+				keep := true
+				if judge != nil {
+					labels, keep = judge(blob, f)
+				}
 				if keep {
 					return &pendingRecord{
 						Record: Record{Hash: e.hash, Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, Labels: labels},

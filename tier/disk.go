@@ -34,6 +34,8 @@ type DiskOptions struct {
 	Reserved func() int64
 	// Reclaim gives up some of what is reserved; false: nothing to give. It is asked before any segment is evicted. nil: nobody.
 	Reclaim func() bool
+	// Judge says of a record that is about to be moved whether it is still wanted, and its labels. nil: it is, and none.
+	Judge Judge
 	// Report is told of what an operator should know. nil: nobody.
 	Report func(event, file string, err error)
 }
@@ -81,6 +83,10 @@ type Disk struct {
 	wake     chan struct{} // the writer looks at the queue
 	sync     chan chan error
 	done     chan struct{} // closed when the writer has ended
+	closing  chan struct{} // closed when Close begins
+	stop     chan struct{} // closed when the writer should finish
+	closeErr error         // set before done is closed
+	helpers  sync.WaitGroup
 	loaded   chan struct{} // closed when the index is complete
 	loadOnce sync.Once
 
@@ -91,9 +97,9 @@ type Disk struct {
 	writerMu  sync.Mutex  // serialises rounds, evictions and compaction's unlinking
 	compactMu sync.Mutex  // one compaction at a time
 
-	diskBytes, written, dataWritten                     atomic.Int64
-	stored, dropped, evicted, quarantined, falseMatches atomic.Int64
-	quarantinedFiles                                    atomic.Int64 // bytes of files set aside
+	diskBytes, written, dataWritten                            atomic.Int64
+	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64
+	quarantinedFiles                                           atomic.Int64 // bytes of files set aside
 }
 
 // OpenDisk opens the generation directory dir, which must exist, and begins to load its index in the background: until
@@ -103,7 +109,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 		return nil, errors.New("tier: Keys, Now and Capacity must be set")
 	}
 	d := &Disk{dir: dir, o: o, start: time.Now(), wake: make(chan struct{}, 1), sync: make(chan chan error),
-		done: make(chan struct{}), loaded: make(chan struct{})}
+		done: make(chan struct{}), closing: make(chan struct{}), stop: make(chan struct{}), loaded: make(chan struct{})}
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
 	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })
@@ -120,6 +126,8 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	d.index.StartLoading()
 	go d.load(found)
 	go d.write()
+	d.helpers.Add(1)
+	go d.evictAhead()
 	return d, nil
 }
 
@@ -170,7 +178,7 @@ func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
 	if p := d.shardOf(&h).get(&h); p != nil {
 		return append(dst, p.Blob...), p.found(), nil
 	}
-	l, ok := d.index.Lookup(&h)
+	l, ok := d.index.Lookup(&h, true)
 	if !ok {
 		return dst, Found{}, ErrNotFound
 	}
@@ -180,6 +188,9 @@ func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
 	}
 	return d.read(dst, &h, s, l)
 }
+
+// Touch says that h was asked for and answered from elsewhere: an eviction counts it as if it had been read here.
+func (d *Disk) Touch(h Hash) { d.index.Lookup(&h, true) }
 
 // read fetches and opens the record at l. Whatever is wrong with it, the answer is a miss and the neighbours stay.
 func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc) ([]byte, Found, error) {
@@ -250,7 +261,7 @@ func (d *Disk) Current(h Hash, f Found) bool {
 	if p := d.shardOf(&h).get(&h); p != nil {
 		return p.Seq == f.Seq
 	}
-	l, ok := d.index.Lookup(&h)
+	l, ok := d.index.Lookup(&h, false)
 	return ok && l == f.at
 }
 

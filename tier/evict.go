@@ -135,12 +135,7 @@ func (d *Disk) evictOne() bool {
 	if d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside() {
 		return true
 	}
-	var victim *segment
-	for _, s := range d.segments() {
-		if victim == nil || evictsBefore(s, victim) {
-			victim = s
-		}
-	}
+	victim := d.victim()
 	if victim == nil {
 		return false
 	}
@@ -154,6 +149,17 @@ func (d *Disk) evictOne() bool {
 	d.evicted.Add(victim.live.Load())
 	d.unlink(victim)
 	return true
+}
+
+// victim is the segment that goes next.
+func (d *Disk) victim() *segment {
+	var victim *segment
+	for _, s := range d.segments() {
+		if victim == nil || evictsBefore(s, victim) {
+			victim = s
+		}
+	}
+	return victim
 }
 
 func evictsBefore(a, b *segment) bool {

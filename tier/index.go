@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 )
 
 // index says where the newest version of a hash lies. An entry is 12 bytes without pointers, so that the collector never
@@ -28,10 +29,20 @@ const (
 )
 
 type indexSlot struct {
-	fp   uint32 // any value: seg tells whether the slot is used
-	off  uint32
-	seg  uint16
-	size uint16 // shortSize
+	fp  uint32 // any value: place tells whether the slot is used
+	off uint32
+	// place is the segment's slot number (16 bits), whether the entry was asked for (1 bit) and shortSize (15 bits). The middle
+	// one is set by readers, who hold the shard's lock for reading: they use it atomically.
+	place uint32
+}
+
+const hitBit = 1 << 15
+
+func (e *indexSlot) seg() uint16 { return uint16(e.place >> 16) }
+func (e *indexSlot) loc() loc    { return loc{e.seg(), e.off, uint16(e.place) &^ hitBit} }
+
+func slotAt(fp uint32, l loc) indexSlot {
+	return indexSlot{fp: fp, off: l.off, place: uint32(l.seg)<<16 | uint32(l.size)}
 }
 
 type indexShard struct {
@@ -46,22 +57,22 @@ type indexShard struct {
 type loc struct {
 	seg  uint16
 	off  uint32
-	size uint16 // shortSize: an upper bound, at most 0.1 % above
+	size uint16 // shortSize: an upper bound, at most 0.2 % above
 }
 
 func newIndex(alive func(uint16) bool) *index { return &index{alive: alive} }
 
-// shortSize keeps 11 bits of a size, rounded up.
+// shortSize keeps 10 bits of a size, rounded up, in 15.
 func shortSize(n int) uint16 {
-	e := max(0, bits.Len(uint(n))-11)
+	e := max(0, bits.Len(uint(n))-10)
 	m := (n + 1<<e - 1) >> e
-	if m == 1<<11 {
+	if m == 1<<10 {
 		m, e = m>>1, e+1
 	}
-	return uint16(e<<11 | m)
+	return uint16(e<<10 | m)
 }
 
-func longSize(s uint16) int { return int(s&(1<<11-1)) << (s >> 11) }
+func longSize(s uint16) int { return int(s&(1<<10-1)) << (s >> 10) }
 
 func (x *index) shard(h *Hash) (*indexShard, uint32) {
 	v := binary.LittleEndian.Uint64(h[:])
@@ -79,7 +90,7 @@ func (s *indexShard) find(fp uint32) (i int, found bool) {
 	}
 	for i = home(fp, n); ; {
 		switch {
-		case s.slots[i].seg == slotNone:
+		case atomic.LoadUint32(&s.slots[i].place)>>16 == slotNone:
 			return i, false
 		case s.slots[i].fp == fp:
 			return i, true
@@ -90,17 +101,33 @@ func (s *indexShard) find(fp uint32) (i int, found bool) {
 	}
 }
 
-// Lookup returns where h lies.
-func (x *index) Lookup(h *Hash) (loc, bool) {
+// Lookup returns where h lies. asked: somebody wants it, which an eviction takes into account.
+func (x *index) Lookup(h *Hash, asked bool) (loc, bool) {
 	s, fp := x.shard(h)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	i, found := s.find(fp)
-	if !found || s.slots[i].seg < slotFirst {
+	if !found {
 		return loc{}, false
 	}
 	e := &s.slots[i]
-	return loc{e.seg, e.off, e.size}, true
+	place := atomic.LoadUint32(&e.place)
+	if place>>16 < slotFirst {
+		return loc{}, false
+	}
+	if asked && place&hitBit == 0 {
+		atomic.OrUint32(&e.place, hitBit)
+	}
+	return loc{uint16(place >> 16), e.off, uint16(place) &^ hitBit}, true
+}
+
+// Asked tells whether h lies at l and was asked for since it came there.
+func (x *index) Asked(h *Hash, l loc) bool {
+	s, fp := x.shard(h)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i, found := s.find(fp)
+	return found && s.slots[i].off == l.off && atomic.LoadUint32(&s.slots[i].place) == uint32(l.seg)<<16|hitBit|uint32(l.size)
 }
 
 // Insert puts h at l if seq is the highest yet, and returns what it replaced.
@@ -120,11 +147,11 @@ func (x *index) Insert(h *Hash, l loc, seq uint64) (old loc, replaced, inserted 
 		if s.seqs != nil && (s.seqs[i] > seq || s.seqs[i] == seq && l.seg != slotTomb) {
 			return loc{}, false, false
 		}
-		if e := s.slots[i]; e.seg >= slotFirst {
-			old, replaced = loc{e.seg, e.off, e.size}, true
+		if e := s.slots[i]; e.seg() >= slotFirst {
+			old, replaced = e.loc(), true
 		}
 	}
-	s.slots[i] = indexSlot{fp: fp, off: l.off, seg: l.seg, size: l.size}
+	s.slots[i] = slotAt(fp, l)
 	if s.seqs != nil {
 		s.seqs[i] = seq
 	}
@@ -137,10 +164,10 @@ func (x *index) Move(h *Hash, from, to loc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, found := s.find(fp)
-	if !found || s.slots[i].seg != from.seg || s.slots[i].off != from.off {
+	if !found || s.slots[i].seg() != from.seg || s.slots[i].off != from.off {
 		return false
 	}
-	s.slots[i] = indexSlot{fp: fp, off: to.off, seg: to.seg, size: to.size}
+	s.slots[i] = slotAt(fp, to)
 	return true
 }
 
@@ -156,7 +183,7 @@ func (x *index) Supersede(h *Hash, seq uint64) (old loc, removed bool) {
 		if !found {
 			return loc{}, false
 		}
-		old = loc{s.slots[i].seg, s.slots[i].off, s.slots[i].size}
+		old = s.slots[i].loc()
 		s.delete(i)
 		return old, old.seg >= slotFirst
 	}
@@ -171,7 +198,7 @@ func (x *index) RemoveAt(h *Hash, l loc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, found := s.find(fp)
-	if !found || s.slots[i].seg != l.seg || s.slots[i].off != l.off {
+	if !found || s.slots[i].seg() != l.seg || s.slots[i].off != l.off {
 		return false
 	}
 	s.delete(i)
@@ -188,7 +215,7 @@ func (s *indexShard) delete(i int) {
 			if j++; j == n {
 				j = 0
 			}
-			if s.slots[j].seg == slotNone {
+			if s.slots[j].seg() == slotNone {
 				return
 			}
 			// The entry at j may move to i unless its home lies cyclically in (i, j].
@@ -209,7 +236,7 @@ func (s *indexShard) delete(i int) {
 func (x *index) grow(s *indexShard) {
 	live := 0
 	for i := range s.slots {
-		if x.keep(s.slots[i].seg) {
+		if x.keep(s.slots[i].seg()) {
 			live++
 		}
 	}
@@ -227,7 +254,7 @@ func (x *index) rebuild(s *indexShard, size int) {
 		s.seqs = make([]uint64, size)
 	}
 	for i := range slots {
-		if !x.keep(slots[i].seg) {
+		if !x.keep(slots[i].seg()) {
 			continue
 		}
 		j, _ := s.find(slots[i].fp)
@@ -255,11 +282,11 @@ func (x *index) FinishLoading() {
 		s.mu.Lock()
 		s.seqs = nil
 		for j := range s.slots {
-			if s.slots[j].seg == slotTomb {
+			if s.slots[j].seg() == slotTomb {
 				// Rebuilding once is simpler than deleting in the middle of runs, and it drops dead segments too.
 				for k := range s.slots {
-					if s.slots[k].seg == slotTomb {
-						s.slots[k].seg = slotDying
+					if s.slots[k].seg() == slotTomb {
+						s.slots[k].place = slotDying << 16
 					}
 				}
 				x.rebuild(s, len(s.slots))
@@ -271,7 +298,7 @@ func (x *index) FinishLoading() {
 }
 
 // slotDying is a slot number that never has a segment.
-const slotDying = ^uint16(0)
+const slotDying = 1<<16 - 1
 
 // Sweep removes the entries of dead segments, so that their slot numbers can be used again. It holds one shard at a time.
 func (x *index) Sweep() {
@@ -280,10 +307,10 @@ func (x *index) Sweep() {
 		s.mu.Lock()
 		dead, live := 0, 0
 		for j := range s.slots {
-			if s.slots[j].seg == slotNone {
+			if s.slots[j].seg() == slotNone {
 				continue
 			}
-			if x.keep(s.slots[j].seg) {
+			if x.keep(s.slots[j].seg()) {
 				live++
 			} else {
 				dead++

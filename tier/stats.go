@@ -11,6 +11,7 @@ type DiskStats struct {
 	Stored       int64 // records put
 	Dropped      int64 // records that found no room in the queue, or whose commit failed
 	Evicted      int64 // live entries given up for capacity
+	Moved        int64 // entries that were asked for and so moved before their segment was evicted
 	Quarantined  int64 // damaged segments and files
 	FalseMatches int64 // reads that an index entry of another hash cost
 	Written      int64 // bytes of batches committed
@@ -22,7 +23,7 @@ type DiskStats struct {
 // Stats sums up over the segments.
 func (d *Disk) Stats() DiskStats {
 	st := DiskStats{DiskBytes: d.diskBytes.Load() + d.quarantinedFiles.Load(), IndexBytes: d.index.Bytes(), Stored: d.stored.Load(),
-		Dropped: d.dropped.Load(), Evicted: d.evicted.Load(), Quarantined: d.quarantined.Load(), FalseMatches: d.falseMatches.Load(),
+		Dropped: d.dropped.Load(), Evicted: d.evicted.Load(), Moved: d.moved.Load(), Quarantined: d.quarantined.Load(), FalseMatches: d.falseMatches.Load(),
 		Written: d.written.Load(), DataWritten: d.dataWritten.Load()}
 	for _, s := range d.segments() {
 		st.Segments++

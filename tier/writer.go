@@ -40,15 +40,13 @@ func (d *Disk) write() {
 			d.keepHouse()
 			d.writerMu.Unlock()
 		case answer := <-d.sync:
-			err := d.drain()
-			if d.isClosed() {
-				d.writerMu.Lock()
-				d.sealAll()
-				d.writerMu.Unlock()
-				answer <- err
-				return
-			}
-			answer <- err
+			answer <- d.drain()
+		case <-d.stop:
+			d.closeErr = d.drain()
+			d.writerMu.Lock()
+			d.sealAll()
+			d.writerMu.Unlock()
+			return
 		}
 	}
 }
@@ -101,11 +99,12 @@ func (d *Disk) close(discard bool) error {
 	d.closed, d.discarded = true, discard
 	d.queueMu.Unlock()
 	d.queueRoom.Broadcast()
+	close(d.closing)
+	d.helpers.Wait()
 	<-d.loaded // the loader stops early once closed is set
-	answer := make(chan error, 1)
-	d.sync <- answer
-	err := <-answer
+	close(d.stop)
 	<-d.done
+	err := d.closeErr
 	for _, s := range d.segments() {
 		err = errors.Join(err, s.closeFile(true))
 	}
@@ -167,7 +166,7 @@ func (d *Disk) skip(p *pendingRecord) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if p.from != nil {
-		l, ok := d.index.Lookup(&p.Hash)
+		l, ok := d.index.Lookup(&p.Hash, false)
 		return !ok || l != *p.from
 	}
 	if !p.gone {
