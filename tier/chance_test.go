@@ -11,7 +11,7 @@ import (
 // TestAskedForOutlivesEviction: many times the capacity is written while a hundred records are read now and then. Most of
 // those survive; in the order of writing alone none would. (Half of a segment is moved at most, so a few are lost.)
 func TestAskedForOutlivesEviction(t *testing.T) {
-	const capacity, segment, size = 64 << 20, 1 << 20, 50_000
+	const capacity, segment, size = 24 << 20, 1 << 20, 20_000
 	d := testDisk(t, t.TempDir(), crypto.NewStageKey("s"), func(o *DiskOptions) {
 		o.Capacity, o.SegmentSize, o.Block, o.MaxAge = capacity, segment, true, 10*time.Millisecond
 	})
@@ -23,12 +23,12 @@ func TestAskedForOutlivesEviction(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for n = 0; n < hot*every+6*capacity/size; n++ {
+	for n = 0; n < hot*every+3*capacity/size; n++ {
 		put(n)
 		if _, _, err := d.Get(nil, hashOf(n%hot*every)); err != nil && !errors.Is(err, ErrNotFound) {
 			t.Fatal(err)
 		}
-		if n%20 == 0 {
+		if n%50 == 0 {
 			if err := d.Sync(); err != nil {
 				t.Fatal(err)
 			}
