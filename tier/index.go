@@ -12,7 +12,7 @@ import (
 // a hash decide; what is read is always compared with the whole hash, so a false match costs one read and is never a wrong
 // answer. Two hashes that agree in those 42 bits share one entry: the older one becomes a miss.
 //
-// Shards grow one at a time and by a quarter, so no caller waits long and little stands empty.
+// Shards grow one at a time and by a tenth, so no caller waits long and little stands empty.
 type index struct {
 	shards [indexShards]indexShard
 	// alive tells whether a segment slot still has a file; entries of dead segments are room to be reused.
@@ -240,7 +240,7 @@ func (x *index) grow(s *indexShard) {
 			live++
 		}
 	}
-	x.rebuild(s, max(8, len(s.slots), (live+1)*20/17*5/4))
+	x.rebuild(s, max(8, len(s.slots), (live+1)*20/17*11/10))
 }
 
 func (x *index) keep(seg uint16) bool {
