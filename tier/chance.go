@@ -60,6 +60,11 @@ func (d *Disk) evictWithChance() bool {
 		return false // a compaction is moving records, and makes room as well
 	}
 	defer d.compactMu.Unlock()
+	return d.evictVictim()
+}
+
+// evictVictim is evictWithChance for who holds compactMu.
+func (d *Disk) evictVictim() bool {
 	s := d.victim()
 	if s == nil || !s.is(stateSealed) {
 		return false // the writer sees to active and damaged ones

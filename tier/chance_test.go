@@ -35,8 +35,8 @@ func TestAskedForOutlivesEviction(t *testing.T) {
 			// Time to make room ahead, as a real writer has it between its commits.
 			for i := 0; d.usage()+d.ahead() > capacity && i < 100; i++ {
 				d.compactMu.Lock() // the tier's own goroutine may be at it
+				d.evictVictim()
 				d.compactMu.Unlock()
-				d.evictWithChance()
 			}
 		}
 		if u := d.usage(); u > capacity+segment {
