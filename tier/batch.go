@@ -3,6 +3,7 @@ package tier
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"stagecache/crypto"
 )
@@ -73,13 +74,19 @@ func (x *batchIndex) append(dst []byte) []byte {
 }
 
 func parseBatchIndex(b []byte) (*batchIndex, error) {
+	x := new(batchIndex)
+	return x, x.parse(b)
+}
+
+// parse reads into x, whose slices are used again.
+func (x *batchIndex) parse(b []byte) error {
 	r := reader{b: b}
 	if r.byte() != batchVersion {
-		return nil, fmt.Errorf("batch index: unknown version: %w", ErrDamaged)
+		return fmt.Errorf("batch index: unknown version: %w", ErrDamaged)
 	}
-	x := &batchIndex{mark: r.varint()}
+	x.mark, x.labels = r.varint(), labelCounts{}
 	n := r.count(len(Hash{}) + 5)
-	x.entries = make([]indexEntry, n)
+	x.entries = slices.Grow(x.entries[:0], n)[:n]
 	var seq, stamp uint64
 	expires := x.mark
 	for i := range x.entries {
@@ -92,7 +99,8 @@ func parseBatchIndex(b []byte) (*batchIndex, error) {
 		e.size = r.size()
 		e.raw = r.size()
 	}
-	x.tombs = make([]tombstone, r.count(len(Hash{})+2))
+	n = r.count(len(Hash{}) + 2)
+	x.tombs = slices.Grow(x.tombs[:0], n)[:n]
 	for i := range x.tombs {
 		t := &x.tombs[i]
 		r.hash(&t.hash)
@@ -101,9 +109,9 @@ func parseBatchIndex(b []byte) (*batchIndex, error) {
 	}
 	x.labels.parse(&r)
 	if r.bad || len(r.b) != 0 {
-		return nil, fmt.Errorf("batch index: %w", ErrDamaged)
+		return fmt.Errorf("batch index: %w", ErrDamaged)
 	}
-	return x, nil
+	return nil
 }
 
 // finishBatch appends padding, the sealed index and the trailer to the records in dst.
@@ -140,11 +148,14 @@ func batchIndexRange(trailer []byte, total int64) (off, size int64, err error) {
 	return off, size, nil
 }
 
-// openBatchIndex authenticates and parses a sealed index.
-func openBatchIndex(s *crypto.Sealer, number uint64, sealed []byte) (*batchIndex, error) {
-	b, err := s.Open(nil, sealed, batchIndexAAD(number, s.Context()))
+// open authenticates a sealed index and reads it into x.
+func (x *batchIndex) open(s *crypto.Sealer, number uint64, sealed []byte) error {
+	room := getBuffer(0)
+	defer putBuffer(room)
+	b, err := s.Open((*room)[:0], sealed, batchIndexAAD(number, s.Context()))
+	*room = b
 	if err != nil {
-		return nil, fmt.Errorf("batch index: %w: %w", ErrDamaged, err)
+		return fmt.Errorf("batch index: %w: %w", ErrDamaged, err)
 	}
-	return parseBatchIndex(b)
+	return x.parse(b)
 }

@@ -123,7 +123,11 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	d.index.StartLoading()
+	var records int64
+	for _, s := range found {
+		records += s.totals.records
+	}
+	d.index.StartLoading(records)
 	go d.load(found)
 	go d.write()
 	d.helpers.Add(1)

@@ -266,12 +266,16 @@ func (x *index) rebuild(s *indexShard, size int) {
 	}
 }
 
-// StartLoading makes the highest sequence win whatever the order of Inserts. Call it before any Insert.
-func (x *index) StartLoading() {
+// StartLoading makes the highest sequence win whatever the order of Inserts, and makes room for about n entries, so that
+// nothing has to grow on the way. Call it before any Insert.
+func (x *index) StartLoading(n int64) {
+	size := int(n/indexShards*20/17) * 11 / 10
 	for i := range x.shards {
-		x.shards[i].mu.Lock()
-		x.shards[i].seqs = make([]uint64, len(x.shards[i].slots))
-		x.shards[i].mu.Unlock()
+		s := &x.shards[i]
+		s.mu.Lock()
+		s.seqs = []uint64{}
+		x.rebuild(s, size)
+		s.mu.Unlock()
 	}
 }
 

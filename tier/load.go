@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -188,57 +189,52 @@ func (d *Disk) removeAside() bool {
 	return false
 }
 
-// load fills the index from the batch indexes, two segments at a time. It never reads data.
+// load fills the index from the batch indexes, on all processors. It never reads data.
 func (d *Disk) load(found []*segment) {
 	defer d.loadOnce.Do(func() { close(d.loaded) })
-	next := make(chan *segment)
+	type job struct {
+		s   *segment
+		ref batchRef
+	}
+	next := make(chan job)
 	var wg sync.WaitGroup
-	for range 2 {
+	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for s := range next {
-				d.loadSegment(s)
+			var x batchIndex
+			for j := range next {
+				d.loadBatch(&x, j.s, j.ref)
 			}
 		})
 	}
+feed:
 	for _, s := range found {
-		if d.isClosed() {
-			break
+		for _, ref := range s.batches {
+			if d.isClosed() {
+				break feed
+			}
+			next <- job{s, ref}
 		}
-		next <- s
 	}
 	close(next)
 	wg.Wait()
 	d.index.FinishLoading()
 }
 
-func (d *Disk) loadSegment(s *segment) {
-	for _, ref := range s.batches {
-		if d.isClosed() {
-			return
-		}
-		x, err := s.readIndex(ref)
-		if s.is(stateDead) {
-			return
-		}
-		if err != nil {
-			d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
-			continue
-		}
-		if !d.loadBatch(s, ref, x) {
-			return
-		}
-	}
-}
-
-// loadBatch inserts one batch; false: the segment is gone.
-func (d *Disk) loadBatch(s *segment, ref batchRef, x *batchIndex) bool {
-	s.metaMu.Lock()
+// loadBatch inserts what one batch lists, reading into x.
+func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
+	err := s.readIndexInto(x, ref)
+	s.metaMu.Lock() // unlink takes it: nothing is inserted for a segment that is gone
 	defer s.metaMu.Unlock()
 	if s.is(stateDead) {
-		return false
+		return
+	}
+	if err != nil {
+		d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
+		return
 	}
 	now := d.o.Now()
 	off := ref.off
+	var live, liveBytes int64
 	for i := range x.entries {
 		e := &x.entries[i]
 		to := loc{s.slot, uint32(off), shortSize(e.size)}
@@ -247,21 +243,23 @@ func (d *Disk) loadBatch(s *segment, ref batchRef, x *batchIndex) bool {
 		if e.expires <= now {
 			to = loc{seg: slotTomb}
 		}
-		d.insertLoaded(&e.hash, to, e.seq)
+		if d.insertLoaded(&e.hash, to, e.seq) && to.seg >= slotFirst {
+			live++
+			liveBytes += int64(longSize(to.size))
+		}
 	}
 	for _, t := range x.tombs {
 		// A tombstone speaks of what is below its sequence; the record with that very sequence may stand.
 		d.insertLoaded(&t.hash, loc{seg: slotTomb}, t.seq-1)
 	}
-	return true
+	s.live.Add(live)
+	s.liveBytes.Add(liveBytes)
 }
 
-func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) {
+func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) bool {
 	old, replaced, inserted := d.index.Insert(h, to, seq)
 	if replaced {
 		d.account(old, -1)
 	}
-	if inserted && to.seg >= slotFirst {
-		d.account(to, +1)
-	}
+	return inserted
 }

@@ -154,12 +154,18 @@ func (s *segment) isOpen() bool {
 
 // readIndex reads one batch index with one pread.
 func (s *segment) readIndex(b batchRef) (*batchIndex, error) {
-	sealed := make([]byte, b.indexSize)
-	n, err := s.readAt(sealed, b.indexOff)
+	x := new(batchIndex)
+	return x, s.readIndexInto(x, b)
+}
+
+func (s *segment) readIndexInto(x *batchIndex, b batchRef) error {
+	sealed := getBuffer(int(b.indexSize))
+	defer putBuffer(sealed)
+	n, err := s.readAt(*sealed, b.indexOff)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return openBatchIndex(s.sealer, b.number, sealed[:n])
+	return x.open(s.sealer, b.number, (*sealed)[:n])
 }
 
 // view runs fn in a read transaction on the segment's file: the writer's own handle while it is active, else a fresh
