@@ -722,3 +722,67 @@ func TestWhatIsAskedForStaysInMemory(t *testing.T) {
 		t.Error("nothing ever falls out of memory, so this test shows nothing")
 	}
 }
+
+// TestExistingBeginsNothing guards offline commands that only look: they must not make a store, nor give up an old one.
+func TestExistingBeginsNothing(t *testing.T) {
+	r := newRig(t, nil)
+	r.put("a", "v", minute("/"))
+	r.close()
+	r.o.Existing = true
+	r.open()
+	r.want("a", "v")
+	r.close()
+	before := snapshot(t, r.dir)
+	key := filepath.Join(r.dir, "stage.key")
+	data, _ := os.ReadFile(key)
+	os.WriteFile(key, data[:20], 0o600)
+	if _, err := Open(r.dir, r.o); !errors.Is(err, ErrNoStore) {
+		t.Fatalf("a damaged key file: %v", err)
+	}
+	os.WriteFile(key, data, 0o600)
+	if after := snapshot(t, r.dir); after != before {
+		t.Fatalf("changed on disk:\n%s\n%s", before, after)
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), r.o); !errors.Is(err, ErrNoStore) {
+		t.Fatalf("no store: %v", err)
+	}
+	r.o.Existing = false
+}
+
+// TestSetAsideGoesWithAFlush: what a start could not read is kept, counted, and gone after the next flush.
+func TestSetAsideGoesWithAFlush(t *testing.T) {
+	r := newRig(t, nil)
+	r.put("a", strings.Repeat("v", 5000), minute("/"))
+	r.close()
+	if err := os.Truncate(filepath.Join(r.dir, "stage.key"), 10); err != nil {
+		t.Fatal(err)
+	}
+	r.open()
+	if rep, err := verifyClosed(r); err != nil || len(rep.Damaged) != 0 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	aside := func() int { m, _ := filepath.Glob(filepath.Join(r.dir, "*aside*")); return len(m) }
+	if aside() != 2 || r.s.Stats().Quarantined != 1 {
+		t.Fatalf("%d set aside, %+v", aside(), r.s.Stats())
+	}
+	if _, err := r.s.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.reopen()
+	if aside() != 0 || r.s.Stats().Quarantined != 0 {
+		t.Fatalf("after a flush: %d set aside, %+v", aside(), r.s.Stats())
+	}
+}
+
+func TestVerifyMissesNothing(t *testing.T) {
+	for _, file := range []string{"stage.key", "gen-*/purges.db"} {
+		r := newRig(t, nil)
+		r.put("a", "v", minute("/"))
+		r.close()
+		m, _ := filepath.Glob(filepath.Join(r.dir, file))
+		os.Remove(m[0])
+		if rep, err := Verify(r.dir, VerifyOptions{Key: r.o.Key}); err != nil || len(rep.Damaged) != 1 {
+			t.Errorf("%s is missing: %+v, %v", file, rep, err)
+		}
+	}
+}

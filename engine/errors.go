@@ -6,6 +6,8 @@ import "errors"
 var (
 	ErrNoKey  = errors.New("no root key, and the store is not plain")
 	ErrLocked = errors.New("directory in use by another process")
+	// ErrNoStore: Options.Existing is set, and there is no store to go on with.
+	ErrNoStore = errors.New("no store that can be opened")
 )
 
 // ErrMiss says that there is no entry that may be used.

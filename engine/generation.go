@@ -55,6 +55,13 @@ type errStale struct{ why error }
 func (e errStale) Error() string { return e.why.Error() }
 func (e errStale) Unwrap() error { return e.why }
 
+// errPlain: the keys are in the clear although there is a root key now. Whoever saw the file can open the data, so it is not
+// carried on, nor kept.
+type errPlain struct{ why error }
+
+func (e errPlain) Error() string { return e.why.Error() }
+func (e errPlain) Unwrap() error { return e.why }
+
 // currentKeys reads the stage-key file. A nil key without an error: there is none yet. errStale: there was one, unreadable.
 func (s *Store) currentKeys() (*crypto.StageKey, error) {
 	path := filepath.Join(s.dir, stageKeyFile)
@@ -72,10 +79,10 @@ func (s *Store) currentKeys() (*crypto.StageKey, error) {
 	keys, used, err := crypto.OpenStageKey(data, s.o.Name, roots...)
 	var plain *crypto.PlainKeyError
 	switch {
-	case errors.Is(err, crypto.ErrDamaged), errors.As(err, &plain):
-		// Damaged: nothing can open what it wrapped. In the clear although a root key is wanted now: whoever saw the file can
-		// open the data, so it is not carried on.
-		return nil, errStale{fmt.Errorf("%s: %w", stageKeyFile, err)}
+	case errors.Is(err, crypto.ErrDamaged):
+		return nil, errStale{fmt.Errorf("%s: %w", stageKeyFile, err)} // nothing can open what it wrapped
+	case errors.As(err, &plain):
+		return nil, errPlain{err}
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -97,8 +104,8 @@ func (s *Store) writeKeys(keys *crypto.StageKey) error {
 	return vfs.WriteFileAtomic(s.o.FS, filepath.Join(s.dir, stageKeyFile), data)
 }
 
-// openGeneration opens the data that keys belong to.
-func (s *Store) openGeneration(keys *crypto.StageKey) (*generation, error) {
+// openGeneration opens the data that keys belong to, or makes it (fresh).
+func (s *Store) openGeneration(keys *crypto.StageKey, fresh bool) (*generation, error) {
 	g := &generation{dir: filepath.Join(s.dir, genDir(keys.Generation())), keys: keys, hasher: keys.Hasher(),
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	if err := s.o.FS.MkdirAll(g.dir); err != nil {
@@ -108,7 +115,7 @@ func (s *Store) openGeneration(keys *crypto.StageKey) (*generation, error) {
 		return nil, err
 	}
 	var err error
-	g.purges, err = openPurgeList(g.dir, keys, s.o.FS)
+	g.purges, err = openPurgeList(g.dir, keys, s.o.FS, fresh)
 	if errors.Is(err, errPurgeList) {
 		return nil, errStale{err}
 	}
@@ -144,7 +151,7 @@ func (s *Store) openGeneration(keys *crypto.StageKey) (*generation, error) {
 // newGeneration makes keys and an empty directory, and then the stage-key file that names them: with its replacement the old
 // generation is gone for good.
 func (s *Store) newGeneration() (*generation, error) {
-	g, err := s.openGeneration(crypto.NewStageKey(s.o.Name))
+	g, err := s.openGeneration(crypto.NewStageKey(s.o.Name), true)
 	if err != nil {
 		return nil, err
 	}
@@ -187,13 +194,25 @@ func (s *Store) setAside(why error) error {
 }
 
 // reserved is disk space that counts as capacity besides the current generation's.
-func (s *Store) reserved() int64 { return s.dying.Load() + s.aside.Load() }
+func (s *Store) reserved() int64 { return s.dying.Load() + s.aside.Load() + s.fixed.Load() }
+
+// measure takes what directories, keys and purge list take, as du counts.
+func (s *Store) measure(g *generation) {
+	var sum int64
+	for _, path := range []string{s.dir, filepath.Join(s.dir, stageKeyFile), g.dir, g.purges.path} {
+		if n, err := s.o.FS.Usage(path); err == nil {
+			sum += n
+		}
+	}
+	s.fixed.Store(sum)
+}
 
 // reclaim gives up what was set aside, when its room is needed. It reports whether there was any.
 func (s *Store) reclaim() bool {
 	if s.aside.Swap(0) == 0 {
 		return false
 	}
+	s.quarantined.Add(^uint64(0))                         // no longer there to be counted
 	_ = s.o.FS.Remove(filepath.Join(s.dir, asideKeyFile)) // of no use without the data
 	if err := s.removeOld(asidePrefix); err != nil {
 		s.o.Report("data that was set aside could not be removed", s.dir, err)

@@ -18,6 +18,9 @@ type Options struct {
 	OldKeys []*crypto.RootKey // read until the store is wrapped with Key, which Open does at once
 	Plain   bool              // no root key: entries keep their integrity against damage, not their secrecy
 
+	// Existing refuses (ErrNoStore) where Open would make a store, or begin a new generation because the old one cannot be read.
+	Existing bool
+
 	Name     string // bound into every record; "": the directory's base name
 	Capacity int64  // bytes on disk, as du counts; 0: 500 MB; at least MinCapacity
 	Memory   int64  // bytes for the whole store; 0: disk only; else at least MinMemory

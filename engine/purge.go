@@ -43,6 +43,7 @@ func (s *Store) Purge(ctx context.Context, t Target, mode PurgeMode) (PurgeResul
 			return PurgeResult{}, err
 		}
 		s.purgesDone.Add(1)
+		s.measure(g)
 		return PurgeResult{AtMost: s.atMost(g, t), Elapsed: s.o.Clock.Mono() - start}, nil
 	}
 }

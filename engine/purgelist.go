@@ -43,9 +43,11 @@ var (
 	keyFloor     = []byte("floor")
 )
 
-func openPurgeList(dir string, keys *crypto.StageKey, fsys vfs.FS) (*purgeList, error) {
+// openPurgeList makes the list of a fresh generation, or opens the one of a generation that has one: there, a list that is
+// missing or empty is damaged.
+func openPurgeList(dir string, keys *crypto.StageKey, fsys vfs.FS, fresh bool) (*purgeList, error) {
 	l := &purgeList{fs: fsys, path: filepath.Join(dir, purgeFile)}
-	err := guard(func() error { return l.open(dir, keys) })
+	err := guard(func() error { return l.open(dir, keys, fresh) })
 	if err == nil {
 		return l, nil
 	}
@@ -61,22 +63,23 @@ func guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errPurgeList, r)
+			err = fmt.Errorf("%w: its pages do not make sense (%v)", errPurgeList, r)
 		}
 	}()
 	return fn()
 }
 
-func (l *purgeList) open(dir string, keys *crypto.StageKey) (err error) {
-	_, err = os.Stat(l.path)
-	isNew := errors.Is(err, os.ErrNotExist)
+func (l *purgeList) open(dir string, keys *crypto.StageKey, fresh bool) (err error) {
+	if info, err := os.Stat(l.path); !fresh && (err != nil || info.Size() == 0) {
+		return fmt.Errorf("%w: %s is missing or empty", errPurgeList, purgeFile)
+	}
 	l.db, err = bolt.Open(l.path, 0o600, &bolt.Options{PageSize: 4096, Timeout: time.Second, OpenFile: l.fs.OpenFile, FreelistType: bolt.FreelistMapType})
 	switch {
-	case err != nil && isNew:
+	case err != nil && fresh:
 		return fmt.Errorf("create purge list: %w", err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", errPurgeList, err)
-	case isNew || l.isEmpty():
+	case fresh:
 		if err := l.create(dir, keys); err != nil {
 			return fmt.Errorf("create purge list: %w", err)
 		}
@@ -91,28 +94,16 @@ func (l *purgeList) open(dir string, keys *crypto.StageKey) (err error) {
 // verifyPurges authenticates the list in dir and changes nothing.
 func verifyPurges(dir string, keys *crypto.StageKey) error {
 	l := &purgeList{path: filepath.Join(dir, purgeFile)}
-	if _, err := os.Stat(l.path); errors.Is(err, os.ErrNotExist) {
-		return nil
+	if info, err := os.Stat(l.path); err != nil || info.Size() == 0 {
+		return fmt.Errorf("%w: it is missing or empty", errPurgeList)
 	}
 	return guard(func() (err error) {
 		if l.db, err = bolt.Open(l.path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second}); err != nil {
 			return err
 		}
 		defer l.db.Close()
-		if l.isEmpty() {
-			return nil
-		}
 		return l.load(keys)
 	})
-}
-
-// isEmpty is true where a crash came between creating the file and its first commit.
-func (l *purgeList) isEmpty() bool {
-	empty := true
-	_ = l.db.View(func(tx *bolt.Tx) error {
-		return tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil })
-	})
-	return empty
 }
 
 func (l *purgeList) create(dir string, keys *crypto.StageKey) error {

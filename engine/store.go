@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"stagecache/internal/dirlock"
@@ -31,6 +33,7 @@ type Store struct {
 	background sync.WaitGroup // removal of old generations
 	dying      atomic.Int64   // their bytes
 	aside      atomic.Int64   // bytes of what was set aside
+	fixed      atomic.Int64   // bytes of directories, keys and purge list
 	closed     atomic.Bool
 	ready      chan struct{}
 	opened     time.Duration // uptime at Open
@@ -50,6 +53,9 @@ func Open(dir string, o Options) (*Store, error) {
 	s.short.time = s.time
 	for i := range s.leases {
 		s.leases[i].flights = make(map[string]*flight)
+	}
+	if _, err := o.FS.Usage(filepath.Join(dir, stageKeyFile)); o.Existing && err != nil {
+		return nil, fmt.Errorf("open store %s: %w: %w", dir, ErrNoStore, err)
 	}
 	if err := o.FS.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -74,6 +80,7 @@ func Open(dir string, o Options) (*Store, error) {
 		s.memory = tier.NewMemory(b.cache)
 	}
 	s.clean(g)
+	s.measure(g)
 	go func() {
 		<-g.disk.Loaded()
 		close(s.ready)
@@ -86,12 +93,18 @@ func (s *Store) firstGeneration() (*generation, error) {
 	keys, err := s.currentKeys()
 	if err == nil && keys != nil {
 		var g *generation
-		if g, err = s.openGeneration(keys); err == nil {
+		if g, err = s.openGeneration(keys, false); err == nil {
 			return g, nil
 		}
 	}
 	var stale errStale
+	var plain errPlain
+	if s.o.Existing && (err == nil || errors.As(err, &stale) || errors.As(err, &plain)) {
+		return nil, fmt.Errorf("%w: %w", ErrNoStore, cmp.Or(err, errors.New("nothing was ever stored here")))
+	}
 	switch {
+	case errors.As(err, &plain):
+		s.o.Report("stored in the clear, but there is a root key now: the old data is removed", s.dir, plain.why)
 	case errors.As(err, &stale):
 		if err := s.setAside(stale.why); err != nil {
 			return nil, err
@@ -132,7 +145,9 @@ func (s *Store) clean(current *generation) {
 		case strings.HasPrefix(e.Name(), genPrefix) && path != current.dir:
 			s.bury(path)
 		case strings.HasPrefix(e.Name(), asidePrefix):
-			s.aside.Add(vfs.TreeUsage(s.o.FS, path))
+			if s.aside.Add(vfs.TreeUsage(s.o.FS, path)); s.quarantined.Load() == 0 {
+				s.quarantined.Add(1) // by an earlier start
+			}
 		case strings.HasSuffix(e.Name(), ".tmp"):
 			_ = s.o.FS.Remove(path) // never more than one small file
 		}
@@ -184,13 +199,20 @@ func (s *Store) Flush(ctx context.Context) (FlushResult, error) {
 	old := s.gen.Load()
 	st := old.disk.Stats()
 	g, err := s.newGeneration()
+	for err != nil && errors.Is(err, syscall.ENOSPC) && old.disk.Evict() {
+		g, err = s.newGeneration() // on a full disk, what is to be flushed makes room for its flush
+	}
 	if err != nil {
 		return FlushResult{}, fmt.Errorf("flush: %w", err)
 	}
 	s.gen.Store(g)
+	s.measure(g)
 	s.flushes.Add(1)
 	s.before.add(&st)
 	s.bury(old.dir)
-	s.background.Go(func() { s.discard(old) })
+	s.background.Go(func() {
+		s.discard(old)
+		s.reclaim()
+	})
 	return FlushResult{Entries: st.Entries, Bytes: st.DiskBytes, Elapsed: s.o.Clock.Mono() - start}, nil
 }

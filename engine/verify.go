@@ -47,7 +47,11 @@ func Verify(dir string, o VerifyOptions) (VerifyReport, error) {
 	path := filepath.Join(dir, stageKeyFile)
 	data, err := vfs.OS.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil // nothing was ever stored
+		// Without any data, nothing was ever stored.
+		if gens, _ := filepath.Glob(filepath.Join(dir, genPrefix+"*")); len(gens) > 0 {
+			r.Damaged = append(r.Damaged, VerifyProblem{path, "is missing: the data beside it cannot be read without it"})
+		}
+		return r, nil
 	}
 	if err != nil {
 		return r, err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -14,47 +15,58 @@ import (
 )
 
 // accessLog writes a line per request: when, who, what, the outcome, and what the cache did. It never writes a header, and of
-// a query only the names: values are where tokens and addresses are. A nil *accessLog is one that is off.
+// a query only the names: values are where tokens and addresses are.
 type accessLog struct {
-	json bool
+	on atomic.Bool // spares requests the lock where there is no log
 
 	mu   sync.Mutex
-	w    io.Writer // guarded by mu
-	file *os.File  // nil for the standard output, which is not ours to close
+	out  logOutput // guarded by mu
 	line []byte    // guarded by mu: kept from line to line
 }
 
-func openAccessLog(c config.AccessLog) (*accessLog, error) {
+// logOutput is where the lines go, and in which form.
+type logOutput struct {
+	w    io.Writer // nil: nowhere
+	file *os.File  // nil for the standard output, which is not ours to close
+	json bool
+}
+
+func openLog(c config.AccessLog) (logOutput, error) {
+	o := logOutput{json: c.Format != "text"}
 	switch c.Path {
 	case "":
-		return nil, nil
+		return o, nil
 	case "-":
-		return &accessLog{json: c.Format != "text", w: os.Stdout}, nil
+		o.w = os.Stdout
+		return o, nil
 	}
 	// 0600: who asked for what is nobody else's business.
 	f, err := os.OpenFile(c.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("access log: %w", err)
+		return o, fmt.Errorf("access log: %w", err)
 	}
-	return &accessLog{json: c.Format != "text", w: f, file: f}, nil
+	o.w, o.file = f, f
+	return o, nil
 }
 
-// close ends the log; lines that come later are lost.
-func (l *accessLog) close() {
-	if l == nil {
-		return
+func (o logOutput) close() {
+	if o.file != nil {
+		o.file.Close()
 	}
+}
+
+// turn makes the log go to another output from the next line on, and closes the one before.
+func (l *accessLog) turn(o logOutput) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.w = io.Discard
-	if l.file != nil {
-		l.file.Close()
-	}
+	l.out.close()
+	l.out = o
+	l.on.Store(o.w != nil)
 }
 
 // write writes the line of a request that is over.
 func (l *accessLog) write(x *exchange) {
-	if l == nil {
+	if !l.on.Load() {
 		return
 	}
 	took := time.Since(x.begun)
@@ -72,9 +84,12 @@ func (l *accessLog) write(x *exchange) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.out.w == nil {
+		return // it was turned off this moment
+	}
 	b := l.line[:0]
 	text := func(name, value string) {
-		if !l.json {
+		if !l.out.json {
 			if len(b) > 0 {
 				b = append(b, ' ')
 			}
@@ -84,7 +99,7 @@ func (l *accessLog) write(x *exchange) {
 		b = appendJSONString(append(appendJSONString(append(b, separator(b)), name), ':'), value)
 	}
 	number := func(name string, value int64) {
-		if !l.json {
+		if !l.out.json {
 			b = strconv.AppendInt(append(append(append(b, ' '), name...), '='), value, 10)
 			return
 		}
@@ -100,13 +115,13 @@ func (l *accessLog) write(x *exchange) {
 	number("duration_us", took.Microseconds())
 	text("stage", stage)
 	text("cache", x.result)
-	if l.json {
+	if l.out.json {
 		b = append(b, '}')
 	}
 	l.line = append(b, '\n')
 	// One write per line, so that lines of several processes do not mix. That the log cannot be written is no reason to fail
 	// a request that is over.
-	_, _ = l.w.Write(l.line)
+	_, _ = l.out.w.Write(l.line)
 }
 
 func separator(b []byte) byte {

@@ -12,6 +12,7 @@
 //	lookup.go    the entry, through the marker of a resource that varies (vary.go)
 //	hit.go       the answer from an entry: whole, a part, or "not modified"
 //	miss.go      the lease: who asks the backend, who waits, who goes alone
+//	attend.go    waiting for an answer, and passing it on as it comes
 //	fetch.go     the fetch: may the answer be stored? receive, store, then release its end
 //	fill.go      the answer on its way to everybody who waits; window.go where it is too large to keep
 //	passthrough.go  requests that the cache has no part in

@@ -211,6 +211,7 @@ const maxKeyedBody = 64 << 10
 // readBody takes the body of a request whose method is cached by an explicit override. It reports false if the body is too
 // large for that; the request then goes on as it came.
 func (x *exchange) readBody() (ok bool, err error) {
+	x.w.stream() // the client takes its time, within what each read may take
 	in := x.requestBody(nil)
 	b, err := io.ReadAll(io.LimitReader(in, maxKeyedBody+1))
 	if err != nil {

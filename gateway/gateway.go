@@ -66,7 +66,7 @@ type Gateway struct {
 	via   string // the name by which a request that comes round again is known
 
 	state  atomic.Pointer[state] // the configuration at work
-	access atomic.Pointer[accessLog]
+	access accessLog
 	cert   certificate
 
 	ctx     context.Context // of all fetches; it ends when Shutdown has run out of time, or is done
@@ -76,6 +76,7 @@ type Gateway struct {
 	sites sitesOf // of every stage there was; also of removed ones, whose counters go on if the stage comes back
 
 	mu      sync.Mutex     // held through Reload and the start of Shutdown
+	down    chan struct{}  // closed when a Shutdown is done
 	closed  bool           // guarded by mu
 	servers []*http.Server // guarded by mu
 }
@@ -88,7 +89,7 @@ func New(o Options) (*Gateway, error) {
 	o.defaults()
 	var id [4]byte
 	rand.Read(id[:]) // never fails, by its documentation
-	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), via: "1.1 stagecache-" + hex.EncodeToString(id[:])}
+	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), via: "1.1 stagecache-" + hex.EncodeToString(id[:])}
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	if err := g.start(o.Config); err != nil {
 		g.cancel(errStop)
@@ -101,7 +102,7 @@ func (g *Gateway) start(cfg *config.Config) error {
 	if err := g.cert.load(cfg.TLS); err != nil {
 		return err
 	}
-	log, err := openAccessLog(cfg.AccessLog)
+	log, err := openLog(cfg.AccessLog)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (g *Gateway) start(cfg *config.Config) error {
 		closeStores(opened)
 		return err
 	}
-	g.access.Store(log)
+	g.access.turn(log)
 	g.state.Store(s)
 	g.warnOrphans(cfg)
 	return nil

@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httputil"
-	"strconv"
 	"strings"
 
 	"stagecache/gateway/policy"
@@ -61,10 +60,10 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 	dog := newWatchdog(x.backend.cfg.Timeout, cancel)
 	defer dog.retire()
 	in := x.r.WithContext(ctx)
-	var bodyErr *error
+	var body *clientBody
 	if in.Body != nil && in.ContentLength != 0 && x.body == nil {
-		body := x.requestBody(dog)
-		in.Body, bodyErr = body, body.err
+		body = x.requestBody(dog)
+		in.Body = body
 	}
 	// counted tells hits by a stale entry from misses, which is known when there is an answer, or none.
 	count := func() {
@@ -103,6 +102,11 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			if p := body.problem(); p != nil {
+				count()
+				x.fail(p)
+				return
+			}
 			if x.r.Context().Err() != nil {
 				count()
 				x.gone()
@@ -112,12 +116,8 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 				return
 			}
 			count()
-			problem := problemOf(ctx, err)
-			if bodyErr != nil && *bodyErr != nil {
-				problem = problemOfBody(*bodyErr)
-			}
 			x.decorate(x.w.Header(), policy.CacheStatus{Forward: why})
-			x.fail(problem)
+			x.fail(problemOf(ctx, err))
 		},
 	}
 	p.ServeHTTP(&x.w, in)
@@ -137,9 +137,6 @@ func (x *exchange) streamAlone(up *upstream, why string) {
 	resp, h := up.resp, x.w.Header()
 	for name, values := range resp.Header {
 		h[name] = values
-	}
-	if resp.ContentLength >= 0 {
-		h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
 	}
 	x.decorate(h, policy.CacheStatus{Forward: why})
 	x.w.WriteHeader(resp.StatusCode)

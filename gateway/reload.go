@@ -27,7 +27,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	if err := restartNeeded(old.cfg, cfg); err != nil {
 		return err
 	}
-	log, err := openAccessLog(cfg.AccessLog)
+	log, err := openLog(cfg.AccessLog)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		g.cert.pair.Store(pair)
 	}
 	g.state.Store(next)
-	g.access.Swap(log).close()
+	g.access.turn(log)
 	for _, st := range old.stages {
 		if next.stage(st.name) != nil {
 			continue

@@ -282,6 +282,9 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	if _, err := New(Options{Config: cfg, Root: r.g.o.Root}); !errors.Is(err, engine.ErrLocked) || !strings.Contains(fmt.Sprint(err), "stage prod") {
 		t.Errorf("a data directory in use: %v", err)
 	}
+	if _, err := New(Options{Config: cfg}); err == nil || !strings.Contains(err.Error(), "cachectl key generate") {
+		t.Errorf("no root key: %v", err)
+	}
 	if _, err := New(Options{}); err == nil {
 		t.Error("no configuration was accepted")
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -15,7 +16,9 @@ type clientBody struct {
 	control *http.ResponseController
 	perRead time.Duration
 	dog     *watchdog // may be nil
-	err     *error    // where the first error but io.EOF goes
+
+	mu  sync.Mutex // held while a Read waits
+	err error      // guarded by mu: the first, but io.EOF
 }
 
 func (x *exchange) requestBody(dog *watchdog) *clientBody {
@@ -24,11 +27,12 @@ func (x *exchange) requestBody(dog *watchdog) *clientBody {
 		control:    http.NewResponseController(x.w.ResponseWriter),
 		perRead:    x.g.o.BodyTimeout,
 		dog:        dog,
-		err:        new(error),
 	}
 }
 
 func (b *clientBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.dog != nil {
 		b.dog.disarm()
 		defer b.dog.arm()
@@ -39,11 +43,25 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	if err != nil {
 		// The server goes on reading the connection, to see the client leave; it must not take this deadline for that.
 		_ = b.control.SetReadDeadline(time.Time{})
-		if err != io.EOF && *b.err == nil {
-			*b.err = err
+		if err != io.EOF && b.err == nil {
+			b.err = err
 		}
 	}
 	return n, err
+}
+
+// problem is what was wrong with the body, or nil. The server ends a request's context before it tells the reader of its body
+// why, so a Read that is under way is waited for: its error is there, or it is about to be cut by its deadline.
+func (b *clientBody) problem() *problem {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		return nil
+	}
+	return problemOfBody(b.err)
 }
 
 // problemOfBody names what was wrong with a client's body.

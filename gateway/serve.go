@@ -43,7 +43,7 @@ func (x *exchange) end() {
 			p = nil
 		}
 	}
-	x.g.access.Load().write(x)
+	x.g.access.write(x)
 	x.buffers.release()
 	if p != nil {
 		// An answer had begun: the client must not take the part for the whole.

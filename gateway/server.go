@@ -17,9 +17,10 @@ import (
 // all: a header that only they refuse would make an error of theirs out of a request that looked fine here.
 const maxHeaderBytes = 16 << 10
 
-// Serve answers what comes in on a listener, with TLS (and HTTP/2) if the configuration has a certificate. It returns nil
-// after a Shutdown, which it begins itself when ctx ends; requests then have Options.DrainTimeout to finish. It may be called
-// for several listeners.
+// Serve answers what comes in on a listener, with TLS (and HTTP/2) if the configuration has a certificate. When ctx ends it
+// shuts the gateway down, gives requests Options.DrainTimeout to finish, and returns when that is done. Where somebody else
+// calls Shutdown it returns nil at once, while the requests still finish: wait for that Shutdown. It may be called for several
+// listeners.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
 		Handler:           g.Handler(),
@@ -35,7 +36,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
-		return http.ErrServerClosed
+		return ln.Close()
 	}
 	g.servers = append(g.servers, srv)
 	g.mu.Unlock()
@@ -63,16 +64,23 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 // Shutdown stops listening, lets the requests and fetches that run finish, and closes the stores, which drains their queues.
-// What has not finished when ctx ends is cut; the stores are closed in any case. Only the first call does anything.
+// What has not finished when ctx ends is cut; the stores are closed in any case. Only the first call does anything, later ones
+// wait for it.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
-		return nil
+		select {
+		case <-g.down:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	g.closed = true
 	servers := g.servers
 	g.mu.Unlock()
+	defer close(g.down)
 
 	var errs []error
 	for _, srv := range servers {
@@ -98,7 +106,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			}
 		}
 	}
-	g.access.Load().close()
+	g.access.turn(logOutput{})
 	return errors.Join(errs...)
 }
 

@@ -111,6 +111,11 @@ func (s *stage) settings(verb, below string) (*method, []policy.Param) {
 	return s.def, nil
 }
 
+// encrypts tells whether any of a stage's entries are to be encrypted.
+func (s *stage) encrypts() bool {
+	return s.cfg.Default.Encrypt || slices.ContainsFunc(s.cfg.Methods, func(m config.Method) bool { return m.Settings.Encrypt })
+}
+
 // answersTo tells whether a stage with hosts is meant by a clean host. A host without a port stands for every port.
 func (s *stage) answersTo(host string) bool {
 	if slices.Contains(s.hosts, host) {

@@ -47,6 +47,9 @@ func (g *Gateway) build(cfg *config.Config, old *state) (*state, map[*site]*engi
 		if err != nil {
 			return nil, opened, err
 		}
+		if g.o.Root == nil && c.Cache.Enabled && st.encrypts() {
+			return nil, opened, fmt.Errorf("stage %s is to be encrypted, but there is no root key; cachectl key generate makes one", c.Name)
+		}
 		s.stages = append(s.stages, st)
 	}
 	// Only now that all else is right: a store that was opened for nothing would have begun a directory.

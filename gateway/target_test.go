@@ -68,10 +68,10 @@ func TestRawRequestsThatPass(t *testing.T) {
 	r := newRig(t)
 	r.backend.serve(func(w http.ResponseWriter, q *http.Request) { io.WriteString(w, "<"+q.RequestURI+">") })
 	for request, want := range map[string]string{
-		"GET http://other/prod/x HTTP/1.1\r\nHost: a\r\n":                            "</api/x>",
-		"GET /prod//a/./b/%2e%2e/%2F;m=1/%41 HTTP/1.1\r\nHost: a\r\n":                "</api//a/./b/%2e%2e/%2F;m=1/%41>",
-		"GET /prod/a?a=1;b=2&c=%26&c=1?x&&=y HTTP/1.1\r\nHost: A.Example.:80\r\n":    "</api/a?=y&a=1;b=2&c=%26&c=1?x>",
-		"GET /prod/%C3%A9 HTTP/1.1\r\nHost: [::1]:80\r\nX-Folded: a\r\n b\r\n":       "</api/%C3%A9>",
+		"GET http://other/prod/x HTTP/1.1\r\nHost: a\r\n":                           "</api/x>",
+		"GET /prod//a/./b/%2e%2e/%2F;m=1/%41 HTTP/1.1\r\nHost: a\r\n":               "</api//a/./b/%2e%2e/%2F;m=1/%41>",
+		"GET /prod/a?a=1;b=2&c=%26&c=1?x&&=y HTTP/1.1\r\nHost: A.Example.:80\r\n":   "</api/a?=y&a=1;b=2&c=%26&c=1?x>",
+		"GET /prod/%C3%A9 HTTP/1.1\r\nHost: [::1]:80\r\nX-Folded: a\r\n b\r\n":      "</api/%C3%A9>",
 		"GET /prod/tab?x=%09 HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n": "</api/tab?x=%09>",
 	} {
 		status, rest := r.raw(request + "Connection: close\r\n\r\n")
@@ -106,7 +106,7 @@ func TestPoisoning(t *testing.T) {
 			r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
 				// A backend that reflects whatever it gets, and fails on some of it.
 				if q.Header.Get("Range") != "" || q.Header.Get("If-Match") != "" {
-					http.Error(w, "evil", 416)
+					http.Error(w, "evil", http.StatusRequestedRangeNotSatisfiable)
 					return
 				}
 				fmt.Fprintf(w, "host %s", q.Header.Get("X-Forwarded-Host"))

@@ -65,6 +65,7 @@ func TestALargeBodyIsNotBuffered(t *testing.T) {
 		if a := r.get("/prod/x"); strings.Contains(a.cache(), "hit") {
 			t.Error("a body past the limit was stored")
 		}
+		synctest.Wait()
 		r.wantBudgetBack()
 	})
 }
@@ -88,6 +89,7 @@ func TestALargeBodyOfKnownLengthGoesAlone(t *testing.T) {
 			}
 		}
 		r.wantAsked(5)
+		synctest.Wait()
 		r.wantBudgetBack()
 	})
 }
@@ -135,27 +137,30 @@ func TestNobodyReadsALargeBody(t *testing.T) {
 
 // Past the budget answers go through without being stored.
 func TestBudget(t *testing.T) {
-	r := newRig(t)
-	b := r.g.state.Load().stages[0].budget
-	total := b.total.Load()
-	b.resize(10_000)
-	for name, chunked := range map[string]bool{"/prod/length": false, "/prod/chunks": true} {
-		body := strings.Repeat("v", 100_000)
-		r.backend.serve(func(w http.ResponseWriter, _ *http.Request) {
-			if chunked {
-				w.(http.Flusher).Flush()
+	bubbled(t, func(t *testing.T, r *rig) {
+		b := r.g.state.Load().stages[0].budget
+		total := b.total.Load()
+		b.resize(10_000)
+		for name, chunked := range map[string]bool{"/prod/length": false, "/prod/chunks": true} {
+			body := strings.Repeat("v", 100_000)
+			r.backend.serve(func(w http.ResponseWriter, _ *http.Request) {
+				if chunked {
+					w.(http.Flusher).Flush()
+				}
+				io.WriteString(w, body)
+			})
+			r.want(r.get(name), 200, body, "stagecache; fwd=uri-miss")
+			if a := r.get(name); strings.Contains(a.cache(), "hit") {
+				t.Errorf("%s: stored past the budget", name)
 			}
-			io.WriteString(w, body)
-		})
-		r.want(r.get(name), 200, body, "stagecache; fwd=uri-miss")
-		if a := r.get(name); strings.Contains(a.cache(), "hit") {
-			t.Errorf("%s: stored past the budget", name)
 		}
-	}
-	r.wantBudgetBack()
-	b.resize(total)
-	r.want(r.get("/prod/chunks"), 200, strings.Repeat("v", 100_000), "stagecache; fwd=uri-miss; stored")
-	r.wantBudgetBack()
+		synctest.Wait()
+		r.wantBudgetBack()
+		b.resize(total)
+		r.want(r.get("/prod/chunks"), 200, strings.Repeat("v", 100_000), "stagecache; fwd=uri-miss; stored")
+		synctest.Wait()
+		r.wantBudgetBack()
+	})
 }
 
 // Readers at random speeds get what was written, or are told that they do not.

@@ -65,10 +65,11 @@ func (d *Disk) evictWithChance() bool {
 
 // evictVictim is evictWithChance for who holds compactMu.
 func (d *Disk) evictVictim() bool {
-	s := d.victim()
+	s := d.victim(evictsBefore)
 	if s == nil || !s.is(stateSealed) {
 		return false // the writer sees to active and damaged ones
 	}
+	d.leaveCopies(s)
 	room := s.liveBytes.Load() / chanceShare
 	now := d.o.Now()
 	var c Compaction
@@ -90,7 +91,7 @@ func (d *Disk) evictVictim() bool {
 			break
 		}
 	}
-	if err := d.Sync(); err != nil && !errors.Is(err, ErrClosed) {
+	if err := d.flush(); err != nil && !errors.Is(err, ErrClosed) {
 		return false // the disk does not take writes: the writer will evict when it must
 	}
 	d.writerMu.Lock()

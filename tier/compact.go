@@ -75,7 +75,7 @@ func (d *Disk) Compact(ctx context.Context, want func(SegmentInfo) bool, judge J
 	case <-ctx.Done():
 		return c, ctx.Err()
 	}
-	if err := d.Sync(); err != nil {
+	if err := d.flush(); err != nil {
 		return c, err
 	}
 	victims := d.victims(want)
@@ -120,6 +120,7 @@ func (d *Disk) victims(want func(SegmentInfo) bool) []*segment {
 }
 
 func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *Compaction, progress func(Compaction)) error {
+	d.leaveCopies(s)
 	for _, ref := range s.batches {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -136,7 +137,7 @@ func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *C
 		}
 	}
 	// Tombstones and moved records are on the disk before the segment goes.
-	if err := d.Sync(); err != nil {
+	if err := d.flush(); err != nil {
 		return err
 	}
 	d.writerMu.Lock()
@@ -149,6 +150,16 @@ func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *C
 	}
 	d.unlink(s)
 	return nil
+}
+
+// leaveCopies says that records will be moved out of s: until it is unlinked, if it ever is, it holds copies of them that the
+// index does not point to.
+func (d *Disk) leaveCopies(s *segment) {
+	d.writerMu.Lock()
+	defer d.writerMu.Unlock()
+	if !s.is(stateDead) {
+		d.addStray(s)
+	}
 }
 
 // compactBatch moves the live records of one batch, carries its tombstones over, and waits until all have landed.
@@ -215,7 +226,7 @@ func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc)
 	if len(moving) == 0 {
 		return nil
 	}
-	if err := d.Sync(); err != nil {
+	if err := d.flush(); err != nil {
 		return err
 	}
 	for _, p := range moving {

@@ -74,6 +74,7 @@ type Disk struct {
 	queueMu    sync.Mutex
 	queueRoom  *sync.Cond // signalled when queueBytes shrinks
 	queue      []*pendingRecord
+	enqueued   uint64 // records ever put in the queue
 	queueBytes int64
 	queueSince time.Duration // uptime at which the oldest waiting record came
 	closed     bool
@@ -92,10 +93,14 @@ type Disk struct {
 
 	// Owned by the writer.
 	active    [classes]*segment
-	brokenAt  time.Duration
-	broken    atomic.Bool // the last commit failed: drop until the next try
-	writerMu  sync.Mutex  // serialises rounds, evictions and compaction's unlinking
-	compactMu sync.Mutex  // one compaction at a time
+	taken     uint64                  // records taken from the queue so far
+	brokenAt  atomic.Int64            // uptime of the last failed commit
+	lost      atomic.Pointer[error]   // why records were lost since the last Sync
+	broken    atomic.Bool             // the last commit failed: drop until the next try
+	writerMu  sync.Mutex              // serialises rounds, evictions and compaction's unlinking
+	strays    []*segment              // guarded by writerMu: files that may hold records which the index does not know
+	stray     atomic.Pointer[segment] // the one of them that lasts longest
+	compactMu sync.Mutex              // one compaction at a time
 
 	diskBytes, written, dataWritten                            atomic.Int64
 	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64

@@ -3,7 +3,10 @@ package tier
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // takeSlot hands out a slot number. Numbers of dead segments come back only after the index holds none of them any more.
@@ -82,6 +85,28 @@ func (d *Disk) retire(c int) {
 	s.dbMu.Unlock()
 	s.setState(stateDamaged)
 	d.measure(s)
+	d.addStray(s)
+}
+
+// addStray remembers that the file of s may hold records which the index does not know: what is put while it is there
+// supersedes them (see unindex). The caller is the writer.
+func (d *Disk) addStray(s *segment) {
+	if !slices.Contains(d.strays, s) {
+		d.strays = append(d.strays, s)
+	}
+	d.reviewStrays()
+}
+
+// reviewStrays forgets those that are gone, and finds the one that lasts longest: a tombstone for that outlives them all.
+func (d *Disk) reviewStrays() {
+	var last *segment
+	d.strays = slices.DeleteFunc(d.strays, func(s *segment) bool { return s.isGone() })
+	for _, s := range d.strays {
+		if last == nil || s.maxExpiry.Load() > last.maxExpiry.Load() {
+			last = s
+		}
+	}
+	d.stray.Store(last)
 }
 
 // keepHouse drops what has expired, keeps within capacity, and closes idle files.
@@ -93,6 +118,7 @@ func (d *Disk) keepHouse() {
 			d.unlink(s)
 		}
 	}
+	d.removeLeft()
 	d.makeRoom(0)
 	d.closeIdle()
 	d.slotMu.Lock()
@@ -135,7 +161,11 @@ func (d *Disk) evictOne() bool {
 	if d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside() {
 		return true
 	}
-	victim := d.victim()
+	// A damaged one goes before its turn if its tombstones can be written. What goes in its turn needs none.
+	victim, turn := d.victim(evictsBefore), d.victim(expiresBefore)
+	if victim != turn && !d.leaveTombstones(victim) {
+		victim = turn
+	}
 	if victim == nil {
 		return false
 	}
@@ -143,19 +173,28 @@ func (d *Disk) evictOne() bool {
 		d.seal(victim)
 		d.active[victim.class] = nil
 	}
-	if victim.is(stateDamaged) && !d.leaveTombstones(victim) {
-		return false
-	}
 	d.evicted.Add(victim.live.Load())
 	d.unlink(victim)
 	return true
 }
 
-// victim is the segment that goes next.
-func (d *Disk) victim() *segment {
+// Evict gives up what is worth least; false: there is nothing. For a caller that needs room on a full disk.
+func (d *Disk) Evict() bool {
+	d.writerMu.Lock()
+	defer d.writerMu.Unlock()
+	return d.evictOne()
+}
+
+// noSpace tells a full disk. bbolt does not wrap all its errors, hence the text.
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), syscall.ENOSPC.Error())
+}
+
+// victim is the segment that goes before all others.
+func (d *Disk) victim(before func(a, b *segment) bool) *segment {
 	var victim *segment
 	for _, s := range d.segments() {
-		if victim == nil || evictsBefore(s, victim) {
+		if victim == nil || before(s, victim) {
 			victim = s
 		}
 	}
@@ -166,6 +205,10 @@ func evictsBefore(a, b *segment) bool {
 	if x, y := a.is(stateDamaged), b.is(stateDamaged); x != y {
 		return x
 	}
+	return expiresBefore(a, b)
+}
+
+func expiresBefore(a, b *segment) bool {
 	return cmp.Or(cmp.Compare(a.maxExpiry.Load(), b.maxExpiry.Load()), cmp.Compare(a.id, b.id)) < 0
 }
 
@@ -174,15 +217,37 @@ func (d *Disk) unlink(s *segment) {
 	s.metaMu.Lock() // the loader inserts a batch under it: none after this
 	s.setState(stateDead)
 	s.metaMu.Unlock()
-	d.segs[s.slot].Store(nil)
 	_ = s.closeFile(true)
-	if err := d.o.FS.Remove(s.path); err != nil {
-		d.o.Report("unlink failed", s.path, err) // the next start finds the file again; nothing in it is newer than its age
+	if err := d.remove(s); err != nil {
+		d.o.Report("unlink failed", s.path, err)
+		s.left.Store(true) // it counts as capacity, and housekeeping tries again
+		d.addStray(s)
+	} else if len(d.strays) > 0 {
+		d.reviewStrays()
 	}
-	d.diskBytes.Add(-s.fileBytes.Swap(0))
+	d.segs[s.slot].Store(nil)
 	d.slotMu.Lock()
 	d.deadSlots = append(d.deadSlots, s.slot)
 	d.slotMu.Unlock()
+}
+
+// remove removes the file of s.
+func (d *Disk) remove(s *segment) error {
+	if err := d.o.FS.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	d.diskBytes.Add(-s.fileBytes.Swap(0))
+	return nil
+}
+
+// removeLeft tries again to remove what could not be removed.
+func (d *Disk) removeLeft() {
+	for _, s := range d.strays {
+		if s.left.Load() && d.remove(s) == nil {
+			s.left.Store(false)
+		}
+	}
+	d.reviewStrays()
 }
 
 // leaveTombstones writes tombstones for the records of s that the index points to, and carries over its own: s is about to
@@ -198,6 +263,7 @@ func (d *Disk) leaveTombstones(s *segment) bool {
 	if latest <= now {
 		return true
 	}
+	latest++ // as in graves
 	var first [classes][]tombstone
 	for _, ref := range slices.Clone(s.batches) {
 		x, err := s.readIndex(ref)
@@ -224,12 +290,12 @@ func (d *Disk) leaveTombstones(s *segment) bool {
 		if d.active[c] == nil {
 			a, err := d.createSegment(c)
 			if err != nil {
-				return true // no room even for this: rather lose the promise for a damaged segment than hang
+				return false
 			}
 			d.active[c] = a
 		}
 		if d.commit(c, work{tombs: first[c]}, now) != nil {
-			return true
+			return false
 		}
 	}
 	return true

@@ -1,4 +1,7 @@
 package tier
 
 // FailForTest makes the tier behave as after a failed commit: records are dropped, tombstones are kept.
-func (d *Disk) FailForTest(on bool) { d.broken.Store(on) }
+func (d *Disk) FailForTest(on bool) {
+	d.brokenAt.Store(int64(d.uptime()))
+	d.broken.Store(on)
+}

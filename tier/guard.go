@@ -12,7 +12,7 @@ func guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(old)
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+			err = fmt.Errorf("%w: its pages do not make sense (%v)", ErrDamaged, r)
 		}
 	}()
 	return fn()

@@ -121,6 +121,12 @@ func (x *index) Lookup(h *Hash, asked bool) (loc, bool) {
 	return loc{uint16(place >> 16), e.off, uint16(place) &^ hitBit}, true
 }
 
+// At tells whether h lies at l.
+func (x *index) At(h *Hash, l loc) bool {
+	at, found := x.Lookup(h, false)
+	return found && at == l
+}
+
 // Asked tells whether h lies at l and was asked for since it came there.
 func (x *index) Asked(h *Hash, l loc) bool {
 	s, fp := x.shard(h)
@@ -130,7 +136,7 @@ func (x *index) Asked(h *Hash, l loc) bool {
 	return found && s.slots[i].off == l.off && atomic.LoadUint32(&s.slots[i].place) == uint32(l.seg)<<16|hitBit|uint32(l.size)
 }
 
-// Insert puts h at l if seq is the highest yet, and returns what it replaced.
+// Insert puts h at l if seq is the highest yet, and returns what it replaced, or the place of another copy that keeps it out.
 func (x *index) Insert(h *Hash, l loc, seq uint64) (old loc, replaced, inserted bool) {
 	s, fp := x.shard(h)
 	s.mu.Lock()
@@ -144,7 +150,10 @@ func (x *index) Insert(h *Hash, l loc, seq uint64) (old loc, replaced, inserted 
 		s.used++
 	} else {
 		// A tombstone at seq speaks of seq too, so it wins over a record of the same.
-		if s.seqs != nil && (s.seqs[i] > seq || s.seqs[i] == seq && l.seg != slotTomb) {
+		if s.seqs != nil && s.seqs[i] == seq && l.seg != slotTomb {
+			return s.slots[i].loc(), false, false
+		}
+		if s.seqs != nil && s.seqs[i] > seq {
 			return loc{}, false, false
 		}
 		if e := s.slots[i]; e.seg() >= slotFirst {

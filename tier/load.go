@@ -3,6 +3,7 @@ package tier
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -29,6 +30,7 @@ func (d *Disk) scan() ([]*segment, error) {
 		if strings.HasSuffix(name, damagedSuffix) {
 			if n, err := d.o.FS.Usage(path); err == nil {
 				d.quarantinedFiles.Add(n)
+				d.quarantined.Add(1)
 			}
 			continue
 		}
@@ -64,6 +66,9 @@ func (d *Disk) scan() ([]*segment, error) {
 func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
 	s := &segment{fs: d.o.FS, id: id, path: path}
 	s.setState(stateSealed)
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return nil, d.o.FS.Remove(path) // created, and the process ended before anything was written
+	}
 	var footer bool
 	var damaged error
 	err := s.view(func(tx *bolt.Tx, base uintptr) error {
@@ -223,6 +228,12 @@ feed:
 // loadBatch inserts what one batch lists, reading into x.
 func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
 	err := s.readIndexInto(x, ref)
+	copies := false
+	defer func() {
+		if copies {
+			d.leaveCopies(s) // moving was cut short
+		}
+	}()
 	s.metaMu.Lock() // unlink takes it: nothing is inserted for a segment that is gone
 	defer s.metaMu.Unlock()
 	if s.is(stateDead) {
@@ -243,7 +254,9 @@ func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
 		if e.expires <= now {
 			to = loc{seg: slotTomb}
 		}
-		if d.insertLoaded(&e.hash, to, e.seq) && to.seg >= slotFirst {
+		inserted, another := d.insertLoaded(&e.hash, to, e.seq)
+		copies = copies || another
+		if inserted && to.seg >= slotFirst {
 			live++
 			liveBytes += int64(longSize(to.size))
 		}
@@ -256,10 +269,11 @@ func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
 	s.liveBytes.Add(liveBytes)
 }
 
-func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) bool {
+// insertLoaded reports whether h lies at to now, or was kept out by another copy of the same version.
+func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) (inserted, another bool) {
 	old, replaced, inserted := d.index.Insert(h, to, seq)
 	if replaced {
 		d.account(old, -1)
 	}
-	return inserted
+	return inserted, !inserted && old.seg >= slotFirst
 }

@@ -108,7 +108,7 @@ func (d *Disk) Supersede(h Hash, seq uint64) {
 func (d *Disk) reserve(n int64) bool {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
-	for !d.closed && !d.broken.Load() {
+	for !d.closed && !d.retrying() {
 		if d.roomFor(n) {
 			d.queueBytes += n
 			return true
@@ -150,6 +150,7 @@ func (d *Disk) enqueue(p *pendingRecord) {
 		d.queueSince = d.uptime()
 	}
 	d.queue = append(d.queue, p)
+	d.enqueued++
 	first := len(d.queue) == 1
 	full := d.queueBytes >= min(maxRound, d.o.QueueBytes/2)
 	d.queueMu.Unlock()
@@ -178,6 +179,7 @@ func (d *Disk) take() ([]*pendingRecord, []*shadowed) {
 	}
 	recs := d.queue[:n:n]
 	d.queue = d.queue[n:]
+	d.taken += uint64(n)
 	if len(d.queue) == 0 {
 		d.queue = nil
 	}

@@ -58,6 +58,7 @@ type segment struct {
 
 	state     atomic.Int32
 	suspect   atomic.Bool  // something in it did not open while it was active
+	left      atomic.Bool  // dead, but its file could not be removed yet
 	maxExpiry atomic.Int64 // grows while active
 	fileBytes atomic.Int64 // as du counts
 	live      atomic.Int64 // records the index points to
@@ -79,7 +80,11 @@ type segment struct {
 	db   *bolt.DB
 }
 
-func (s *segment) is(st segmentState) bool  { return segmentState(s.state.Load()) == st }
+func (s *segment) is(st segmentState) bool { return segmentState(s.state.Load()) == st }
+
+// isGone tells whether the file is no more.
+func (s *segment) isGone() bool { return s.is(stateDead) && !s.left.Load() }
+
 func (s *segment) setState(st segmentState) { s.state.Store(int32(st)) }
 
 func boltOptions(fs vfs.FS, readOnly bool, mmap int) *bolt.Options {

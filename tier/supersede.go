@@ -8,9 +8,11 @@ import "slices"
 //
 //   - Segments go in the order of (latest expiry in them, age). A newer record that expires after everything in the older
 //     one's segment is therefore dropped after it, and so is one in the same segment. Nothing need be done.
-//   - Otherwise (the newer record expires sooner, or the older one's segment is still being written, or the newer one is
-//     not stored at all) a tombstone goes to the disk: hash, sequence, and the latest expiry of the older one's segment, which
+//   - Otherwise (the newer record expires sooner or at the same moment, or the older one's segment is still being written, or the newer one is
+//     not stored at all) a tombstone goes to the disk: hash, sequence, and a moment after the latest expiry of the older one's segment, which
 //     raises the expiry of the segment it is written to. It is committed before the newer record.
+//   - A file that may hold records which the index does not know (a commit that failed may have taken effect; an unlink may
+//     have failed) counts as the older one's segment for whatever is put while it is there.
 //   - A segment that is dropped out of order (damaged, or compacted) has its tombstones carried over, and when it is dropped
 //     with records the index points to, they leave tombstones.
 //
@@ -37,6 +39,10 @@ func (d *Disk) unindex(shadows []shadow, h *Hash, seq uint64) []shadow {
 		for _, s := range d.segments() {
 			shadows = addShadow(shadows, s)
 		}
+	}
+	// A file that the index knows nothing of may hold an older version as well.
+	if s := d.stray.Load(); s != nil {
+		shadows = addShadow(shadows, s)
 	}
 	l, removed := d.index.Supersede(h, seq)
 	if !removed {
@@ -74,12 +80,14 @@ func (d *Disk) graves(out *[classes][]tombstone, hash Hash, seq uint64, shadows 
 	for _, sh := range shadows {
 		s := sh.seg
 		switch until := s.maxExpiry.Load(); {
-		case s == target || s.is(stateDead) || until <= now:
+		case s == target || s.isGone() || until <= now:
 		case s.is(stateActive):
 			// Its latest expiry may still grow, so only a place in the same file is sure to stay as long.
-			out[s.class] = append(out[s.class], tombstone{hash, seq, until})
-		case target == nil || until > expires:
-			latest = max(latest, until)
+			out[s.class] = append(out[s.class], tombstone{hash, seq, until + 1})
+		case target == nil || until >= expires:
+			// One more than its latest expiry: of two segments that expire together, the older goes first, and that may be
+			// the tombstone's.
+			latest = max(latest, until+1)
 		}
 	}
 	if latest > 0 {

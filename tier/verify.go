@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -49,6 +50,10 @@ func Verify(dir string, keys *crypto.StageKey, codec Codec) (Checked, error) {
 func (c *Checked) segment(path string, id uint64, keys *crypto.StageKey, codec Codec) {
 	report := func(format string, args ...any) {
 		c.Damaged = append(c.Damaged, Damage{path, fmt.Sprintf(format, args...)})
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		report("is empty")
+		return
 	}
 	s := &segment{fs: vfs.OS, id: id, path: path}
 	defer s.closeFile(true)

@@ -26,11 +26,11 @@ func (d *Disk) write() {
 		}
 		if wait == 0 {
 			_ = d.round() // reported where it happened; what is owed stays owed
-			continue
 		}
 		if wait < 0 {
 			wait = time.Hour
 		}
+		// Also when another round is due at once: however much is put, syncs and housekeeping get their turn.
 		timer.Reset(wait)
 		select {
 		case <-d.wake:
@@ -40,9 +40,9 @@ func (d *Disk) write() {
 			d.keepHouse()
 			d.writerMu.Unlock()
 		case answer := <-d.sync:
-			answer <- d.drain()
+			answer <- d.drain(false)
 		case <-d.stop:
-			d.closeErr = d.drain()
+			d.closeErr = d.drain(true)
 			d.writerMu.Lock()
 			d.sealAll()
 			d.writerMu.Unlock()
@@ -57,23 +57,44 @@ func (d *Disk) isClosed() bool {
 	return d.closed
 }
 
-func (d *Disk) retrying() bool { return d.broken.Load() && d.uptime() < d.brokenAt+retryAfter }
+// retrying is true for a while after a failed commit. Then the next records are taken, and show whether the disk works again.
+func (d *Disk) retrying() bool {
+	return d.broken.Load() && d.uptime() < time.Duration(d.brokenAt.Load())+retryAfter
+}
 
-// drain writes all that waits. It gives up at the first failure.
-func (d *Disk) drain() error {
+// drain writes what waits by now, or, at the end, all there is. It gives up at the first failure.
+func (d *Disk) drain(all bool) error {
 	if d.isDiscarded() {
 		return nil
 	}
-	for d.due() >= 0 {
+	d.queueMu.Lock()
+	until := d.enqueued
+	d.queueMu.Unlock()
+	for d.taken < until || all && d.due() >= 0 {
 		if err := d.round(); err != nil {
 			return err
 		}
+	}
+	d.queueMu.Lock()
+	owed := len(d.tombs) > 0
+	d.queueMu.Unlock()
+	if owed {
+		return d.round()
 	}
 	return nil
 }
 
 // Sync returns when everything that was put before is on the disk, or with the error that kept it from getting there.
 func (d *Disk) Sync() error {
+	err := d.flush()
+	if lost := d.lost.Swap(nil); err == nil && lost != nil {
+		return *lost
+	}
+	return err
+}
+
+// flush is Sync without telling of records that were lost to a failure before.
+func (d *Disk) flush() error {
 	answer := make(chan error, 1)
 	select {
 	case d.sync <- answer:
@@ -143,7 +164,7 @@ func (d *Disk) round() error {
 		err = d.bury(&todo, owed, now)
 	}
 	if err != nil {
-		d.failed(recs, owed, err)
+		d.failed(recs, owed, nil, err)
 		return err
 	}
 	d.broken.Store(false)
@@ -151,8 +172,9 @@ func (d *Disk) round() error {
 		if len(todo[c].recs)+len(todo[c].tombs) == 0 {
 			continue
 		}
+		s := d.active[c]
 		if cerr := d.commit(c, todo[c], now); cerr != nil {
-			d.failed(todo[c].recs, nil, cerr)
+			d.failed(todo[c].recs, nil, s, cerr)
 			err = cerr
 		}
 	}
@@ -182,8 +204,19 @@ func (d *Disk) skip(p *pendingRecord) bool {
 	return true
 }
 
-// prepareSegments sees to an active segment for every class with records, and to room for them.
+// prepareSegments makes room for the round, then sees to an active segment for every class with records. Nothing is evicted
+// from then on until the round is over: an eviction may take an active segment, and the round is about to write to them.
 func (d *Disk) prepareSegments(todo *[classes]work) error {
+	var n int64
+	for c := range todo {
+		for _, p := range todo[c].recs {
+			n += p.bytes()
+		}
+	}
+	d.makeRoom(max(n, maxRound))
+	if d.usage()+n > d.o.Capacity+d.segmentSize {
+		return errFull // what is being removed is not gone yet, or a record is larger than the whole tier
+	}
 	for c := range todo {
 		if len(todo[c].recs) == 0 {
 			continue
@@ -195,8 +228,9 @@ func (d *Disk) prepareSegments(todo *[classes]work) error {
 	return nil
 }
 
+var errFull = errors.New("no room within the capacity")
+
 func (d *Disk) ensureActive(c int) error {
-	d.makeRoom(maxRound)
 	if d.active[c] != nil {
 		return nil
 	}
@@ -321,22 +355,32 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 }
 
 // failed keeps the promises that a failed commit leaves open: what was not written is not answered any more, and the older
-// versions it replaced stay dead.
-func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, err error) {
-	d.brokenAt = d.uptime()
+// versions it replaced stay dead. s is the retired segment, nil if none was written to: the records may be in it all the
+// same. Who replaces them later is told by unindex; who has replaced them already is told here.
+func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, s *segment, err error) {
+	d.brokenAt.Store(int64(d.uptime()))
 	d.broken.Store(true)
+	if noSpace(err) {
+		// Somebody else has filled the disk. What is worth least gives way, a segment per try.
+		d.evictOne()
+	}
 	for _, p := range recs {
-		if p.from != nil {
-			continue
-		}
 		sh := d.shardOf(&p.Hash)
 		sh.mu.Lock()
-		if sh.m[p.Hash] == p {
+		newest := sh.m[p.Hash]
+		switch {
+		case newest == p:
 			delete(sh.m, p.Hash)
 			if len(p.shadows) > 0 {
 				owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
 			}
 			d.dropped.Add(1)
+			d.lost.Store(&err)
+		case s == nil:
+		case newest != nil:
+			newest.shadows = addShadow(newest.shadows, s)
+		case p.from == nil || !d.index.At(&p.Hash, *p.from):
+			owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
 		}
 		sh.mu.Unlock()
 	}
