@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"stagecache/gateway/config"
@@ -21,6 +22,8 @@ type backend struct {
 	cfg       *config.Backend
 	base      string // the escaped path of its URL, without a "/" at the end
 	transport *http.Transport
+	// complained is the second in which its last failure was logged.
+	complained atomic.Int64
 }
 
 func newBackend(cfg *config.Backend) (*backend, error) {
@@ -78,6 +81,7 @@ func (b *backend) close() { b.transport.CloseIdleConnections() }
 
 // upstream is an answer of a backend that somebody owns, with what must end when its body does.
 type upstream struct {
+	reason string // why the answer is not stored, for Cache-Status; "": nobody asked
 	resp   *http.Response
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -92,6 +96,18 @@ func (u *upstream) close() {
 
 // ask sends a request and waits for the head of the answer, at most for the backend's timeout. Every later read of the body
 // is watched for as long again. ctx bounds the whole.
+// backendFailed tells the operator that a backend gave no answer, once a second and backend at most: a backend that is down
+// is asked often.
+func (g *Gateway) backendFailed(st *stage, b *backend, p *problem) {
+	if p == errStopping {
+		return
+	}
+	now := time.Now().Unix()
+	if last := b.complained.Swap(now); last != now {
+		g.log.Warn("backend failed", "backend", b.cfg.Name, "stage", st.name, "status", p.status, "reason", p.message)
+	}
+}
+
 func (b *backend) ask(ctx context.Context, req *http.Request) (*upstream, *problem) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	dog := newWatchdog(b.cfg.Timeout, cancel)

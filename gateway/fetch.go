@@ -58,6 +58,7 @@ func (j *job) run() {
 	j.stage.counters.backend.Add(1)
 	up, p := j.backend.ask(j.g.ctx, j.req)
 	if p != nil {
+		j.g.backendFailed(j.stage, j.backend, p)
 		j.lease.Abandon(errNotStored)
 		j.fill.fail(p)
 		return
@@ -83,10 +84,12 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 		if lasting && j.stale {
 			j.lease.Forget() // the backend has another answer now, so the stale one is of no use any more
 		}
+		up.reason = d.Reason
 		return j.release(up, head, lasting)
 	}
 	if head.names = varyNames(j.shared, resp.Header); len(head.names) > 0 {
 		if len(head.names) > policy.MaxVaryNames {
+			up.reason = policy.ReasonVaryNames
 			return j.release(up, head, true)
 		}
 		head.variant = string(policy.AppendVariantKey(nil, j.key, head.names, j.shared))
@@ -103,6 +106,7 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 	}
 	start, err := stored.AppendHead(nil, stored.Head{Status: resp.StatusCode, Public: public, InitialAge: age, Header: keep})
 	if err != nil {
+		up.reason = policy.ReasonTooLarge
 		return j.release(up, head, true)
 	}
 	size := resp.ContentLength
@@ -110,6 +114,7 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 		size = min(16<<10, int64(j.stage.cfg.Cache.MaxObject))
 	}
 	if !j.fill.reserve(j.stage.budget, len(start)+int(size)) {
+		up.reason = "busy" // too many answers are on their way already
 		return j.release(up, head, false)
 	}
 	j.stage.marks.remove(j.markKey)

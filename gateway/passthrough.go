@@ -117,7 +117,9 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			}
 			count()
 			x.decorate(x.w.Header(), policy.CacheStatus{Forward: why})
-			x.fail(problemOf(ctx, err))
+			p := problemOf(ctx, err)
+			x.g.backendFailed(x.stage, x.backend, p)
+			x.fail(p)
 		},
 	}
 	p.ServeHTTP(&x.w, in)
@@ -138,7 +140,7 @@ func (x *exchange) streamAlone(up *upstream, why string) {
 	for name, values := range resp.Header {
 		h[name] = values
 	}
-	x.decorate(h, policy.CacheStatus{Forward: why})
+	x.decorate(h, policy.CacheStatus{Forward: why, Detail: up.reason})
 	x.w.WriteHeader(resp.StatusCode)
 	body := io.Reader(resp.Body)
 	if w, ok := resp.Body.(*watchedBody); ok && endless(resp.Header) {

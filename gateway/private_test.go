@@ -271,3 +271,30 @@ func TestHopByHopOfAnswers(t *testing.T) {
 		r.clock.Advance(5 * time.Second)
 	}
 }
+
+// TestCacheStatusSaysWhyNotStored guards what operators read first: an answer that is not stored says so, and why, each time.
+func TestCacheStatusSaysWhyNotStored(t *testing.T) {
+	r := newRig(t)
+	r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+		switch q.URL.Path[strings.LastIndexByte(q.URL.Path, '/'):] {
+		case "/set-cookie":
+			w.Header().Set("Set-Cookie", "a=b")
+		case "/private":
+			w.Header().Set("Cache-Control", "private")
+		case "/negative-ttl":
+			w.WriteHeader(http.StatusNotFound)
+		case "/status":
+			w.WriteHeader(http.StatusTeapot)
+		case "/too-large":
+			w.Header().Set("Content-Length", "2000000")
+			w.Write(make([]byte, 2000000))
+		}
+	})
+	for _, reason := range []string{"set-cookie", "private", "negative-ttl", "status", "too-large"} {
+		for range 2 {
+			if got, want := r.get("/prod/"+reason).cache(), "stagecache; fwd=uri-miss; detail="+reason; got != want {
+				t.Errorf("Cache-Status is %q, want %q", got, want)
+			}
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (g *Gateway) build(cfg *config.Config, old *state) (*state, map[*site]*engi
 	}
 	// Only now that all else is right: a store that was opened for nothing would have begun a directory.
 	for _, st := range s.stages {
-		if st.store.Load() != nil {
+		if st.store.Load() != nil || !st.cfg.Cache.Enabled {
 			continue
 		}
 		store, err := g.openStore(cfg, st.cfg)
