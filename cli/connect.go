@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"stagecache/gateway/config"
@@ -29,6 +31,9 @@ func (c *call) loadConfig() (*config.Config, error) {
 // connect reaches the gateway, or opens the stores of one that is not running.
 func (c *call) connect() (*control.Connection, *config.Config, error) {
 	cfg, err := c.loadConfig()
+	if invalid, ok := errors.AsType[config.Errors](err); ok {
+		return c.connectAnyway(invalid)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,6 +43,27 @@ func (c *call) connect() (*control.Connection, *config.Config, error) {
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	return conn, cfg, err
+}
+
+// connectAnyway reaches a gateway whose file was spoilt after it was read: that is no reason not to flush it. It needs a
+// gateway that answers where the file says; a store is not opened by a file that is wrong.
+func (c *call) connectAnyway(invalid config.Errors) (*control.Connection, *config.Config, error) {
+	path, err := c.configFile()
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := config.LoadPlace(path, config.Options{LookupEnv: c.lookup, SkipFiles: true})
+	if err != nil {
+		return nil, nil, invalid
+	}
+	conn, err := control.ConnectRunning(c.ctx, cfg.Admin.Socket)
+	if err != nil {
+		return nil, nil, invalid
+	}
+	c.complain(fmt.Sprintf("warning: %s has %s, such as line %d: the running gateway is asked nevertheless",
+		path, plural(int64(len(invalid)), "error", "errors"), max(1, invalid[0].Line)),
+		"cachectl config check "+shellQuote(path)+" shows what is wrong; the gateway goes on with what it read before")
+	return conn, cfg, nil
 }
 
 // keys reads the root keys when it is called.

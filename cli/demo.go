@@ -62,12 +62,12 @@ func (c *call) serveDemo() (err error) {
 	go shop.Serve(backend)
 	defer shop.Close()
 
-	front, err := net.Listen("tcp", demoPort)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		front, err = net.Listen("tcp", "127.0.0.1:0")
-	}
+	front, instead, err := listenDemo(demoPort)
 	if err != nil {
 		return fmt.Errorf("opening the demonstration's port: %w", err)
+	}
+	if instead != "" {
+		c.notef("%s", instead)
 	}
 
 	file := filepath.Join(dir, "stagecache.yaml")
@@ -86,6 +86,18 @@ func (c *call) serveDemo() (err error) {
 		// Lines to try are what is to be seen, not the log of a start.
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, func(s *Server) { c.printDemo(s.URL(), dir, file) })
+}
+
+// listenDemo opens the port, or a free one if it is taken, which the second result then says.
+func listenDemo(address string) (net.Listener, string, error) {
+	l, err := net.Listen("tcp", address)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return l, "", err
+	}
+	if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, "", err
+	}
+	return l, fmt.Sprintf("%s is in use by another process: the demonstration is at %s instead", address, l.Addr()), nil
 }
 
 // printDemo prints the lines to try. The first URL is that of an answer that may be stored.

@@ -49,7 +49,7 @@ func hintOf(err error) string {
 	case errors.As(err, &wrong):
 		return fmt.Sprintf("nothing was changed; configure the root key with id %s (encryption.key_file or old_key_files), or move the stage's directory away to begin anew", wrong.Want)
 	case errors.As(err, &plain):
-		return "nothing was changed; move the stage's directory away to begin anew with encryption"
+		return "nothing was changed; a gateway that starts with the root key removes what is stored in the clear, and begins anew"
 	case errors.As(err, &held):
 		return "stop that process, or give each gateway its own data_dir"
 	case errors.Is(err, fs.ErrPermission):

@@ -88,13 +88,21 @@ func (c *call) runServer(o ServerOptions, started func(*Server)) error {
 				s.log.Info("stopping", "signal", sig.String())
 				return s.stop(signals)
 			}
-			if err := s.Reload(context.Background()); err != nil {
-				s.logReload(err)
-			} else {
-				s.log.Info("configuration reloaded")
-			}
+			_ = s.reload(context.Background()) // it is logged, and the old configuration stays in force
 		}
 	}
+}
+
+// reload is Reload for whoever cannot be told what came of it but by the log, and for the admin socket, which tells both. Its
+// error has a hint if anybody knows one.
+func (s *Server) reload(ctx context.Context) error {
+	err := s.Reload(ctx)
+	if err != nil {
+		s.logReload(err)
+		return &hintedError{err, hintOf(err)}
+	}
+	s.log.Info("configuration reloaded")
+	return nil
 }
 
 // logReload has one line for each thing that is wrong.

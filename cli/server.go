@@ -41,7 +41,8 @@ type Server struct {
 	admin   *http.Server
 
 	url      string
-	serving  atomic.Bool // the data port is open, and nobody has asked to stop
+	serving  atomic.Bool // the data port is open
+	ending   atomic.Bool // somebody has asked to stop
 	failed   chan error  // one value: why the data port stopped serving
 	reloads  sync.Mutex  // one reload at a time
 	stopping sync.Once
@@ -109,7 +110,7 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		return nil, err
 	}
 	s.admin = &http.Server{
-		Handler:           control.Handler(s.local, control.HandlerOptions{Ready: s.ready, Reload: s.Reload, Logger: s.log}),
+		Handler:           control.Handler(s.local, control.HandlerOptions{Ready: s.notReady, Reload: s.reload, Logger: s.log}),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -163,26 +164,29 @@ func (s *Server) waitForIndexes(ctx context.Context) error {
 	return nil
 }
 
-// ready answers /readyz: the data port is open and every index is loaded.
-func (s *Server) ready() bool {
-	if !s.serving.Load() {
-		return false
+// notReady answers /readyz: nil when the data port is open and every index is loaded, else what is in the way.
+func (s *Server) notReady() error {
+	if s.ending.Load() {
+		return errors.New("the gateway is stopping")
 	}
-	for _, st := range s.gateway.Stores() {
+	for name, st := range s.gateway.Stores() {
 		select {
 		case <-st.Ready():
 		default:
-			return false
+			return fmt.Errorf("the index of stage %s is still being loaded", name)
 		}
 	}
-	return true
+	if !s.serving.Load() {
+		return errors.New("the data port is not open yet")
+	}
+	return nil
 }
 
 // Shutdown drains requests until ctx ends, closes the stores, and leaves the data directory to others. Calls after the
 // first wait for it, and return what it returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Do(func() {
-		s.serving.Store(false) // /readyz says no, so that a balancer stops sending
+		s.ending.Store(true) // /readyz says no, so that a balancer stops sending
 		err := s.gateway.Shutdown(ctx)
 		// Who administers is answered until the stores are closed, and not cut off in the middle of an answer.
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

@@ -103,8 +103,8 @@ func TestServerOnPortZero(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s.ready() {
-		t.Error("ready after Shutdown")
+	if err := s.notReady(); err == nil || err.Error() != "the gateway is stopping" {
+		t.Errorf("after Shutdown: %v", err)
 	}
 	if err := <-s.Failed(); err != nil {
 		t.Errorf("serving ended with %v", err)
@@ -207,7 +207,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		if err := s.Reload(t.Context()); err == nil {
 			t.Errorf("accepted:\n%s", bad)
 		}
-		if s.gateway.Config() != before || !s.ready() {
+		if s.gateway.Config() != before || s.notReady() != nil {
 			t.Errorf("something changed by:\n%s", bad)
 		}
 	}

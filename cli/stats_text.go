@@ -12,6 +12,12 @@ import (
 func writeStats(w io.Writer, s control.Stats, offline bool) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	if off(s) {
+		line("stage", "%s (its cache is off)", s.Stage)
+		line("disk", "%s", bytesText(s.DiskBytes))
+		t.Flush()
+		return
+	}
 	if offline {
 		line("stage", "%s (the gateway is not running)", s.Stage)
 	} else {
@@ -41,12 +47,19 @@ func writeStatsTable(w io.Writer, list []control.Stats) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "STAGE\tHIT RATIO\tHITS\tMISSES\tENTRIES\tDISK\tCAPACITY\tUSED\tMEMORY\tBACKEND SAVED")
 	for _, s := range list {
+		if off(s) {
+			fmt.Fprintf(t, "%s\tcache off\t-\t-\t-\t%s\t-\t-\t-\t-\n", s.Stage, bytesText(s.DiskBytes))
+			continue
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stage, percentText(s.HitRatio), countText(s.Hits), countText(s.Misses),
 			countText(s.Entries), bytesText(s.DiskBytes), bytesText(s.CapacityBytes), percentText(used(s)), bytesText(s.MemoryBytes),
 			secondsText(s.BackendSecondsSaved))
 	}
 	t.Flush()
 }
+
+// off tells a stage whose cache is switched off: no other has no capacity.
+func off(s control.Stats) bool { return s.CapacityBytes == 0 }
 
 // used is how much of its capacity a stage takes on the disk.
 func used(s control.Stats) float64 {

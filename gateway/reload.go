@@ -60,12 +60,12 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	g.state.Store(next)
 	g.access.turn(log)
 	for _, st := range old.stages {
-		if next.stage(st.name) != nil {
+		if now := next.stage(st.name); now != nil && now.cfg.Cache.Enabled {
 			continue
 		}
 		if store := st.store.Swap(nil); store != nil {
 			if err := store.Close(); err != nil {
-				g.log.Warn("closing a removed stage", "stage", st.name, "error", err)
+				g.log.Warn("closing the store of a stage that has none any more", "stage", st.name, "error", err)
 			}
 		}
 	}
@@ -112,8 +112,8 @@ func (g *Gateway) reopen(old, next *state) error {
 	var done []*stage
 	for _, st := range next.stages {
 		was := old.stage(st.name)
-		if was == nil || sameSizes(was.cfg.Cache, st.cfg.Cache) {
-			continue
+		if was == nil || !st.cfg.Cache.Enabled || st.store.Load() == nil || sameSizes(was.cfg.Cache, st.cfg.Cache) {
+			continue // a stage that is switched off has none, one that is switched on has just got its own
 		}
 		if err := g.swapStore(next.cfg, st); err != nil {
 			for _, st := range append(done, st) {

@@ -93,6 +93,30 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadSwitchesTheCacheOffAndOn: off, the store is closed, so that its directory is free; on, what was in it answers again.
+func TestReloadSwitchesTheCacheOffAndOn(t *testing.T) {
+	r := newRig(t)
+	first := r.get("/prod/x")
+	store := r.g.Stores()["prod"]
+	on := r.stage
+	r.stage = "cache: {enabled: false, capacity: 64MB, memory: 48MB}"
+	if err := r.reload(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Get(nil, []byte("k")); !errors.Is(err, engine.ErrClosed) {
+		t.Errorf("the store of a stage whose cache is off: %v", err)
+	}
+	if a := r.get("/prod/x"); a.body == first.body || a.cache() != "stagecache; fwd=bypass" {
+		t.Errorf("off: %q, %q", a.body, a.cache())
+	}
+	r.stage = on
+	if err := r.reload(); err != nil {
+		t.Fatal(err)
+	}
+	<-r.g.Stores()["prod"].Ready()
+	r.want(r.get("/prod/x"), 200, first.body, "stagecache; hit")
+}
+
 func TestReloadOfSomethingWrong(t *testing.T) {
 	r := newRig(t, withTop(second))
 	first := r.get("/prod/x")

@@ -77,12 +77,9 @@ func (b *builder) config(v *value) *Config {
 		}
 		c.TrustedProxies = append(c.TrustedProxies, p)
 	}
-	if d := v.get("data_dir"); d.ok() && d.text == "" {
-		b.add(d.line, d.field, "write ./data", "is empty")
-	}
-	c.DataDir = b.path(str(v.get("data_dir"), defaultDataDir))
+	c.DataDir = b.dataDir(v)
 	c.Admin = b.admin(v, c.DataDir)
-	c.Encryption = b.encryption(v.get("encryption"))
+	c.Encryption = b.encryption(v.get("encryption"), c.DataDir)
 	c.AccessLog.Format = str(v.get("access_log").get("format"), "json")
 	if p := str(v.get("access_log").get("path"), ""); p == "-" {
 		c.AccessLog.Path = p
@@ -114,6 +111,14 @@ func itemsOf(v *value) []*value {
 		}
 	}
 	return out
+}
+
+func (b *builder) dataDir(top *value) string {
+	d := top.get("data_dir")
+	if d.ok() && d.text == "" {
+		b.add(d.line, d.field, "write ./data", "is empty")
+	}
+	return b.path(str(d, defaultDataDir))
 }
 
 func (b *builder) admin(top *value, dataDir string) Admin {

@@ -15,7 +15,8 @@ import (
 const saltFile = "passphrase.salt"
 
 // RootKeys reads the root key and the former ones. The root key is nil where none is configured. With a passphrase it
-// makes the salt file in dataDir at the first call: the directory must exist, and losing the file is losing the cache.
+// makes the salt file in dataDir at the first call: the directory must exist, and losing the file is losing the cache. A key
+// file or a salt that is gone while there is data that needs it is an error, with a hint, that says so.
 // Errors name the field and the file, never any text of a key. A nil lookup is os.LookupEnv.
 func (e Encryption) RootKeys(dataDir string, lookup func(string) (string, bool)) (root *crypto.RootKey, old []*crypto.RootKey, err error) {
 	if lookup == nil {
@@ -23,7 +24,9 @@ func (e Encryption) RootKeys(dataDir string, lookup func(string) (string, bool))
 	}
 	switch {
 	case e.KeyFile != "":
-		root, err = crypto.ReadKeyFile(e.KeyFile)
+		if err = lost("key file", e.KeyFile, dataDir, e.OldKeyFiles); err == nil {
+			root, err = crypto.ReadKeyFile(e.KeyFile)
+		}
 		err = in("encryption.key_file", err)
 	case e.KeyEnv != "":
 		var text string
@@ -32,7 +35,7 @@ func (e Encryption) RootKeys(dataDir string, lookup func(string) (string, bool))
 		}
 		err = in("encryption.key_env", err)
 	case e.PassphraseEnv != "":
-		root, err = passphraseKey(e.PassphraseEnv, dataDir, lookup)
+		root, err = e.passphraseKey(dataDir, lookup)
 		err = in("encryption.passphrase_env", err)
 	}
 	if err != nil {
@@ -65,12 +68,17 @@ func environment(name string, lookup func(string) (string, bool)) (string, error
 	return "", errNotSet
 }
 
-func passphraseKey(name, dataDir string, lookup func(string) (string, bool)) (*crypto.RootKey, error) {
-	passphrase, err := environment(name, lookup)
+func (e Encryption) passphraseKey(dataDir string, lookup func(string) (string, bool)) (*crypto.RootKey, error) {
+	passphrase, err := environment(e.PassphraseEnv, lookup)
 	if err != nil {
 		return nil, err
 	}
-	salt, err := crypto.LoadOrCreateSalt(filepath.Join(dataDir, saltFile))
+	path := filepath.Join(dataDir, saltFile)
+	// A new salt would only make the passphrase look wrong.
+	if err := lost("salt file", path, dataDir, e.OldKeyFiles); err != nil {
+		return nil, err
+	}
+	salt, err := crypto.LoadOrCreateSalt(path)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +86,7 @@ func passphraseKey(name, dataDir string, lookup func(string) (string, bool)) (*c
 }
 
 // encryption reads where the root key comes from and, unless SkipFiles, whether it is there and good.
-func (b *builder) encryption(v *value) Encryption {
+func (b *builder) encryption(v *value, dataDir string) Encryption {
 	file, env, pass := v.get("key_file"), v.get("key_env"), v.get("passphrase_env")
 	e := Encryption{KeyEnv: str(env, ""), PassphraseEnv: str(pass, "")}
 	var first *value
@@ -93,26 +101,17 @@ func (b *builder) encryption(v *value) Encryption {
 			first = x
 		}
 	}
-	if e.KeyFile = b.keyFile(file); e.KeyFile != "" && !b.o.SkipFiles {
-		b.checkKeyFile(file, e.KeyFile)
-	}
-	if e.KeyEnv != "" && !b.o.SkipFiles {
-		if text, err := environment(e.KeyEnv, b.o.LookupEnv); err != nil {
-			b.add(env.line, env.field, "set it to the text of a key file (cachectl key generate)", "%s", err)
-		} else if _, err := crypto.ParseRootKey(text); err != nil {
-			b.add(env.line, env.field, "set it to the text of a key file (cachectl key generate)", "the environment variable that it names holds no root key: %s", err)
-		}
-	}
-	if e.PassphraseEnv != "" && !b.o.SkipFiles {
-		b.checkPassphrase(pass, e.PassphraseEnv)
-	}
+	e.KeyFile = b.keyFile(file)
 	for _, x := range itemsOf(v.get("old_key_files")) {
 		if path := b.keyFile(x); path != "" {
 			e.OldKeyFiles = append(e.OldKeyFiles, path)
 			if !b.o.SkipFiles {
-				b.checkKeyFile(x, path)
+				b.checkKeyFile(x, path, "put it back, or leave it out if no stage is wrapped with it any more")
 			}
 		}
+	}
+	if !b.o.SkipFiles {
+		b.checkSource(e, dataDir, file, env, pass)
 	}
 	if o := v.get("old_key_files"); len(e.OldKeyFiles) > 0 && first == nil && !wrong(file) && !wrong(env) && !wrong(pass) {
 		b.add(o.line, o.field, "set key_file, key_env or passphrase_env", "former keys without a present one")
@@ -133,11 +132,33 @@ func (b *builder) keyFile(x *value) string {
 	return b.path(p)
 }
 
-func (b *builder) checkKeyFile(x *value, path string) {
+// checkSource looks at the source of the root key. Where there is data that a new key cannot read, it does not advise to make
+// one.
+func (b *builder) checkSource(e Encryption, dataDir string, file, env, pass *value) {
+	if e.KeyFile != "" {
+		if !b.checkLost(file, "key file", e.KeyFile, dataDir, e.OldKeyFiles) {
+			b.checkKeyFile(file, e.KeyFile, "cachectl key generate --out "+e.KeyFile)
+		}
+	}
+	if e.KeyEnv != "" {
+		const hint = "set it to the text of a key file (cachectl key generate)"
+		if text, err := environment(e.KeyEnv, b.o.LookupEnv); err != nil {
+			b.add(env.line, env.field, hint, "%s", err)
+		} else if _, err := crypto.ParseRootKey(text); err != nil {
+			b.add(env.line, env.field, hint, "the environment variable that it names holds no root key: %s", err)
+		}
+	}
+	if e.PassphraseEnv != "" {
+		b.checkPassphrase(pass, e.PassphraseEnv)
+		b.checkLost(pass, "salt file", filepath.Join(dataDir, saltFile), dataDir, e.OldKeyFiles)
+	}
+}
+
+func (b *builder) checkKeyFile(x *value, path, missing string) {
 	_, err := crypto.ReadKeyFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		b.add(x.line, x.field, "cachectl key generate --out "+path, "the key file %s does not exist", path)
+		b.add(x.line, x.field, missing, "the key file %s does not exist", path)
 	case err != nil:
 		b.add(x.line, x.field, "", "%s", err)
 	}

@@ -81,7 +81,7 @@ func TestKeyFiles(t *testing.T) {
 			t.Errorf("%v", list)
 		}
 	}
-	checkFolder(t, dir, text("{key_file: root.key, old_key_files: [gone.key]}"), nil, "2: encryption.old_key_files[0]: the key file DIR/gone.key does not exist | cachectl key generate --out DIR/gone.key")
+	checkFolder(t, dir, text("{key_file: root.key, old_key_files: [gone.key]}"), nil, "2: encryption.old_key_files[0]: the key file DIR/gone.key does not exist | put it back, or leave it out if no stage is wrapped with it any more")
 	if os.Geteuid() != 0 { // root reads every file
 		write(t, filepath.Join(dir, "closed.key"), string(good), 0)
 		if list := loadErrors(t, dir, text("key_file: closed.key"), nil); len(list) != 1 || !strings.Contains(list[0].Message, "cannot be read") {

@@ -64,6 +64,11 @@ func (w *warnings) stage(s *Stage) {
 		w.add(s.Line, field, "leave encrypt out, and set encryption.key_file", "answers of this stage are stored without encryption")
 	}
 	w.ignored(s.Line, field, s.Default)
+	if inherits := slices.ContainsFunc(s.Methods, func(m Method) bool {
+		return m.Settings.Key.Mode == KeyDeclared && !m.Settings.IsSet(SetCacheNamespace)
+	}); !inherits {
+		w.namespace(s.Line, field, s.Default)
+	}
 	for _, r := range s.Routes {
 		w.shared(r.Line, field, r.Path, s.Default)
 	}
@@ -86,7 +91,21 @@ func (w *warnings) method(m Method, field string, stageEncrypts bool) {
 	if m.Settings.IsSet(SetKeyMode) || m.Settings.IsSet(SetKeyHeaders) || m.Settings.IsSet(SetKeyCookies) {
 		w.ignored(m.Line, field, m.Settings)
 	}
+	if m.Settings.IsSet(SetCacheNamespace) || m.Settings.IsSet(SetKeyMode) {
+		w.namespace(m.Line, field, m.Settings)
+	}
 	w.shared(m.Line, field, m.Template, m.Settings)
+	if s := m.Settings; m.Verb != "GET" && m.Verb != "ANY" && s.IsSet(SetCaching) && s.Caching && s.TTL > 0 && s.Key.Mode == KeyDeclared {
+		w.add(m.Line, field, "use mode full for it, or caching: false",
+			"key mode declared leaves the body of %s out of the key: one body's answer is served for another", m.Verb)
+	}
+}
+
+// namespace warns of one that divides nothing: in mode full each URL has entries of its own.
+func (w *warnings) namespace(line int, field string, s Settings) {
+	if s.CacheNamespace != "" && s.Key.Mode == KeyFull {
+		w.add(line, field+".cacheNamespace", "leave it out, or use mode declared", "has no effect in key mode full")
+	}
 }
 
 // ignored warns of parts of the key that its mode leaves out.

@@ -27,6 +27,12 @@ func TestWarnings(t *testing.T) {
 		{"    cache: {key: {mode: declared}}\n", []string{`5: stages.prod: key mode declared leaves {proxy} of /{proxy+} out of the key: one path's answer is served for another | add method.request.path.proxy to cacheKeyParameters, or use mode full`}},
 		{"    cache: {key: {mode: declared}, cacheKeyParameters: [method.request.path.proxy]}\n", nil},
 		{"    methods:\n      \"GET /a\": {key: {mode: declared, headers: [a]}}\n", []string{`7: stages.prod.methods["GET /a"].key: mode declared takes no headers and cookies into the key | name headers in cacheKeyParameters, or use mode full`}},
+		{"    cache: {cacheNamespace: n}\n", []string{"4: stages.prod.cacheNamespace: has no effect in key mode full | leave it out, or use mode declared"}},
+		{"    cache: {cacheNamespace: n}\n    methods:\n      \"GET /a\": {key: {mode: declared}}\n", nil},
+		{"    methods:\n      \"GET /a\": {cacheNamespace: n}\n", []string{`7: stages.prod.methods["GET /a"].cacheNamespace: has no effect in key mode full | leave it out, or use mode declared`}},
+		{"    methods:\n      \"GET /a\": {cacheNamespace: n, key: {mode: declared}}\n", nil},
+		{"    methods:\n      \"POST /a\": {caching: true, key: {mode: declared}}\n", []string{`7: stages.prod.methods["POST /a"]: key mode declared leaves the body of POST out of the key: one body's answer is served for another | use mode full for it, or caching: false`}},
+		{"    methods:\n      \"POST /a\": {caching: true}\n      \"PUT /a\": {caching: false, key: {mode: declared}}\n      \"DELETE /a\": {caching: true, ttl: 0s, key: {mode: declared}}\n", nil},
 		{"trusted_proxies: [0.0.0.0/0]\n", []string{" trusted_proxies: 0.0.0.0/0 believes the X-Forwarded-For of everybody | list your own proxies"}},
 	} {
 		var got []string

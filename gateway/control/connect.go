@@ -70,6 +70,17 @@ func Connect(ctx context.Context, o ConnectOptions) (*Connection, error) {
 	}
 }
 
+// ConnectRunning reaches a gateway at its admin socket alone, for callers that know no more than its place. If nobody answers,
+// the error is an *UnreachableError.
+func ConnectRunning(ctx context.Context, socket string) (*Connection, error) {
+	client := NewClient(socket)
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &Connection{Service: client, close: client.Close}, nil
+}
+
 func noAnswer(held *dirlock.HeldError, socket string, err error) error {
 	hint := "see what that process is: a gateway that is starting, stopping or stuck, or another cachectl command"
 	var u *UnreachableError

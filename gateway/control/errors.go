@@ -14,9 +14,11 @@ type Error struct {
 	Status   int
 	Message  string
 	HintText string // what to do about it; may be empty
+	Err      error  // what the message is made of; may be nil
 }
 
 func (e *Error) Error() string { return e.Message }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Hint is what to do about it; may be empty.
 func (e *Error) Hint() string { return e.HintText }
@@ -52,6 +54,16 @@ func badRequest(hint, format string, args ...any) error {
 
 func conflict(hint, format string, args ...any) error {
 	return &Error{Status: http.StatusConflict, Message: fmt.Sprintf(format, args...), HintText: hint}
+}
+
+// unusable is a store that a command would have to begin anew, which only a flush and a gateway's start may do.
+func unusable(stage string, err error) error {
+	return &Error{
+		Status:   http.StatusInternalServerError,
+		Message:  err.Error(),
+		HintText: fmt.Sprintf("nothing was changed; cachectl verify says what is damaged; cachectl flush --stage %s begins anew, and so does a gateway that starts", stage),
+		Err:      err,
+	}
 }
 
 // noStage is the answer for a name that the configuration does not have.

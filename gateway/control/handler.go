@@ -16,8 +16,8 @@ import (
 
 // HandlerOptions are what the admin socket offers beside the Service.
 type HandlerOptions struct {
-	Ready  func() bool                     // answers /readyz; nil: always ready
-	Reload func(ctx context.Context) error // answers POST /v1/reload; nil: 404
+	Ready  func() error                    // answers /readyz: why not yet, or not any more; nil: always ready
+	Reload func(ctx context.Context) error // answers POST /v1/reload, and logs what came of it; nil: 404
 	Logger *slog.Logger                    // panics and failures; nil: none
 }
 
@@ -30,6 +30,17 @@ const (
 type errorBody struct {
 	Message string `json:"message,omitempty"`
 	Hint    string `json:"hint,omitempty"`
+	// Errors are what is wrong with a configuration, each with its own hint.
+	Errors []fileError `json:"errors,omitempty"`
+}
+
+// fileError is a config.Error, as config check --json shows it.
+type fileError struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
 }
 
 type stageList struct {
@@ -39,7 +50,7 @@ type stageList struct {
 // Handler serves svc on the admin socket. It authenticates nobody: who can open the socket may administer.
 //
 //	GET    /healthz                 200 as long as the process answers
-//	GET    /readyz                  200, or 503 until every index is loaded
+//	GET    /readyz                  200, or 503 until every index is loaded and while the gateway stops
 //	GET    /v1/stats                statistics of all stages
 //	GET    /v1/stages               the list of stages
 //	GET    /v1/stages/{s}           settings of one
@@ -136,9 +147,10 @@ func (h *handler) guard(next http.Handler) http.Handler {
 	})
 }
 
-// fail answers with err, and logs what the request is not to blame for.
+// fail answers with err, and logs what the request is not to blame for. "Not ready" is an answer like another: probes ask
+// again and again.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if statusOf(err) >= 500 {
+	if s := statusOf(err); s >= 500 && s != http.StatusServiceUnavailable {
 		h.log("admin request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	writeError(w, err)
@@ -155,8 +167,10 @@ func (h *handler) health(*http.Request) (any, error) {
 }
 
 func (h *handler) ready(*http.Request) (any, error) {
-	if h.o.Ready != nil && !h.o.Ready() {
-		return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the index is still being loaded"}
+	if h.o.Ready != nil {
+		if err := h.o.Ready(); err != nil {
+			return nil, &Error{Status: http.StatusServiceUnavailable, Message: err.Error(), Err: err}
+		}
 	}
 	return map[string]string{"status": "ready"}, nil
 }
@@ -209,7 +223,12 @@ func (h *handler) purge(r *http.Request) (any, error) {
 
 func (h *handler) reload(r *http.Request) (any, error) {
 	if err := h.o.Reload(r.Context()); err != nil {
-		return nil, &Error{Status: http.StatusBadRequest, Message: err.Error(), HintText: "the old configuration stays in force"}
+		hint := "the old configuration stays in force"
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) && hinted.Hint() != "" {
+			hint = hinted.Hint() + "; " + hint
+		}
+		return nil, &Error{Status: http.StatusBadRequest, Message: err.Error(), HintText: hint, Err: err}
 	}
 	return map[string]string{"status": "reloaded"}, nil
 }

@@ -1,14 +1,19 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"stagecache/gateway/config"
 )
 
 // send asks the handler and gives status and decoded body.
@@ -80,15 +85,19 @@ func TestWhatIsWrongWithARequestIsSaidInJSON(t *testing.T) {
 }
 
 func TestReadinessIsToldApartFromLife(t *testing.T) {
-	ready := false
-	h := Handler(&fake{}, HandlerOptions{Ready: func() bool { return ready }})
+	notReady := errors.New("the gateway is stopping")
+	var log bytes.Buffer
+	h := Handler(&fake{}, HandlerOptions{Ready: func() error { return notReady }, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if code, _, _ := send(t, h, "GET", "/healthz", ""); code != 200 {
 		t.Errorf("healthz before ready: %d", code)
 	}
-	if code, _, _ := send(t, h, "GET", "/readyz", ""); code != 503 {
-		t.Errorf("readyz before ready: %d", code)
+	if code, v, _ := send(t, h, "GET", "/readyz", ""); code != 503 || v["message"] != "the gateway is stopping" {
+		t.Errorf("readyz before ready: %d %v", code, v)
 	}
-	ready = true
+	if log.Len() > 0 {
+		t.Errorf("a probe is no failure to be logged: %s", &log)
+	}
+	notReady = nil
 	if code, _, _ := send(t, h, "GET", "/readyz", ""); code != 200 {
 		t.Errorf("readyz: %d", code)
 	}
@@ -102,8 +111,17 @@ func TestReloadTellsWhyNot(t *testing.T) {
 	}
 	err = errors.New("stagecache.yaml:3: ttl: is too long")
 	code, v, _ := send(t, h, "POST", "/v1/reload", "")
-	if code != 400 || v["message"] != err.Error() || v["hint"] == nil {
+	if code != 400 || v["message"] != err.Error() || v["hint"] != "the old configuration stays in force" || v["errors"] != nil {
 		t.Errorf("bad reload: %d %v", code, v)
+	}
+	err = &UnreachableError{Message: "no", HintText: "say yes"}
+	if _, v, _ := send(t, h, "POST", "/v1/reload", ""); v["hint"] != "say yes; the old configuration stays in force" {
+		t.Errorf("the hint of a reload that failed: %v", v)
+	}
+	err = fmt.Errorf("reload: %w", config.Errors{{File: "f.yaml", Line: 3, Field: "ttl", Message: "is wrong", Hint: "mend it"}, {File: "f.yaml", Message: "too"}})
+	_, v, _ = send(t, h, "POST", "/v1/reload", "")
+	if list, _ := json.Marshal(v["errors"]); string(list) != `[{"field":"ttl","file":"f.yaml","hint":"mend it","line":3,"message":"is wrong"},{"file":"f.yaml","message":"too"}]` {
+		t.Errorf("what is wrong with a configuration: %s", list)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"stagecache/gateway/config"
 )
 
 func statusOf(err error) int {
@@ -20,6 +22,12 @@ func bodyOf(err error) errorBody {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		b.Hint = hinted.Hint()
+	}
+	var list config.Errors
+	if errors.As(err, &list) {
+		for _, e := range list {
+			b.Errors = append(b.Errors, fileError(e))
+		}
 	}
 	return b
 }

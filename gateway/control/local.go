@@ -15,12 +15,18 @@ import (
 type Source interface {
 	// Config is the configuration in force.
 	Config() *config.Config
-	// Store gives the open store of a configured stage; nil where the stage has none (caching off, nothing on disk yet).
+	// Store gives the open store of a configured stage whose cache is enabled; nil where there is none (nothing on disk yet).
 	Store(ctx context.Context, stage string) (*engine.Store, error)
 	// Requests gives what only the gateway counts.
 	Requests(stage string) RequestStats
 	// Uptime is how long the gateway has been running; 0 offline.
 	Uptime() time.Duration
+}
+
+// flushSource is a Source that opens stores itself. For a flush it may begin anew where there is nothing to go on with; for
+// anything else that would be a loss that nobody asked for.
+type flushSource interface {
+	StoreToFlush(ctx context.Context, stage string) (*engine.Store, error)
 }
 
 // Local is the Service over stores in this process.
@@ -49,14 +55,22 @@ func (l *Local) Exclusive(f func() error) error {
 	return f()
 }
 
-// store finds a configured stage and its store, which may be nil.
+// store finds a configured stage and its store, which is nil where there is none: no source is asked for that of a stage
+// whose cache is off, for asking might make it.
 func (l *Local) store(ctx context.Context, stage string) (*config.Stage, *engine.Store, error) {
+	return l.storeFrom(ctx, stage, l.src.Store)
+}
+
+func (l *Local) storeFrom(ctx context.Context, stage string, open func(context.Context, string) (*engine.Store, error)) (*config.Stage, *engine.Store, error) {
 	cfg := l.src.Config()
 	s := findStage(cfg, stage)
 	if s == nil {
 		return nil, nil, noStage(cfg, stage)
 	}
-	st, err := l.src.Store(ctx, stage)
+	if !s.Cache.Enabled {
+		return s, nil, nil
+	}
+	st, err := open(ctx, stage)
 	if err != nil {
 		return nil, nil, stageError(stage, err)
 	}
@@ -78,10 +92,17 @@ func (l *Local) Stats(ctx context.Context, stage string) (Stats, error) {
 		return Stats{}, err
 	}
 	var es engine.Stats
-	if st != nil {
+	capacity := s.Cache.Capacity
+	switch {
+	case st != nil:
 		es = st.Stats()
+	case !s.Cache.Enabled:
+		capacity = 0
+		if es.DiskBytes, err = diskUsage(StageDir(l.src.Config().DataDir, stage)); err != nil {
+			return Stats{}, err
+		}
 	}
-	return newStats(stage, s.Cache.Capacity, es, l.src.Requests(stage), l.src.Uptime()), nil
+	return newStats(stage, capacity, es, l.src.Requests(stage), l.src.Uptime()), nil
 }
 
 // AllStats implements Service.
@@ -99,11 +120,17 @@ func (l *Local) AllStats(ctx context.Context) ([]Stats, error) {
 
 // Flush implements Service.
 func (l *Local) Flush(ctx context.Context, stage string) (FlushResult, error) {
-	_, st, err := l.store(ctx, stage)
-	if err != nil {
-		return FlushResult{}, err
+	open := l.src.Store
+	if src, ok := l.src.(flushSource); ok {
+		open = src.StoreToFlush
 	}
-	if st == nil {
+	s, st, err := l.storeFrom(ctx, stage, open)
+	switch {
+	case err != nil:
+		return FlushResult{}, err
+	case !s.Cache.Enabled:
+		return l.flushLeft(stage)
+	case st == nil:
 		return FlushResult{Stage: stage}, nil
 	}
 	r, err := st.Flush(ctx)
@@ -119,12 +146,17 @@ func (l *Local) Purge(ctx context.Context, stage string, p PurgeRequest) (PurgeR
 	if err != nil {
 		return PurgeResult{}, err
 	}
-	_, st, err := l.store(ctx, stage)
+	s, st, err := l.store(ctx, stage)
 	if err != nil {
 		return PurgeResult{}, err
 	}
 	if st == nil {
-		return PurgeResult{Stage: stage, PurgeRequest: p}, nil
+		if s.Cache.Enabled || !exists(StageDir(l.src.Config().DataDir, stage)) {
+			return PurgeResult{Stage: stage, PurgeRequest: p}, nil
+		}
+		// It would come back with the cache, and nobody would know that it was to be gone.
+		return PurgeResult{}, conflict(fmt.Sprintf("cachectl flush --stage %s removes all of it", stage),
+			"the cache of stage %s is off, but what it stored before is on the disk: it cannot be purged in part", stage)
 	}
 	r, err := st.Purge(ctx, target, p.mode())
 	if err != nil {

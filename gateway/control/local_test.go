@@ -336,7 +336,7 @@ func TestConnectFollowsTheLock(t *testing.T) {
 }
 
 // closed is a Source whose stores were closed.
-type closed struct{ *offlineSource }
+type closed struct{ Source }
 
 func (closed) Store(context.Context, string) (*engine.Store, error) { return nil, engine.ErrClosed }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -53,8 +54,18 @@ func (o *offlineSource) Config() *config.Config       { return o.cfg }
 func (o *offlineSource) Requests(string) RequestStats { return RequestStats{} }
 func (o *offlineSource) Uptime() time.Duration        { return 0 }
 
-// Store opens the store when it is first asked for, and waits until its index is loaded.
+// Store opens the store when it is first asked for, and waits until its index is loaded. What cannot be opened any more is
+// reported and left as it is.
 func (o *offlineSource) Store(ctx context.Context, stage string) (*engine.Store, error) {
+	return o.store(ctx, stage, true)
+}
+
+// StoreToFlush is Store for whoever is about to throw everything away: what cannot be opened begins anew.
+func (o *offlineSource) StoreToFlush(ctx context.Context, stage string) (*engine.Store, error) {
+	return o.store(ctx, stage, false)
+}
+
+func (o *offlineSource) store(ctx context.Context, stage string, existing bool) (*engine.Store, error) {
 	if o.lock == nil {
 		return nil, nil
 	}
@@ -64,14 +75,19 @@ func (o *offlineSource) Store(ctx context.Context, stage string) (*engine.Store,
 		return st, nil
 	}
 	s, dir := findStage(o.cfg, stage), StageDir(o.cfg.DataDir, stage)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if used, err := everUsed(dir); err != nil || !used {
+		return nil, err
 	}
 	k, err := o.keys()
 	if err != nil {
 		return nil, err
 	}
-	st, err := engine.Open(dir, StoreOptions(s, k, o.log))
+	opts := StoreOptions(s, k, o.log)
+	opts.Existing = existing
+	st, err := engine.Open(dir, opts)
+	if errors.Is(err, engine.ErrNoStore) {
+		return nil, unusable(stage, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +98,20 @@ func (o *offlineSource) Store(ctx context.Context, stage string) (*engine.Store,
 	}
 	o.open[stage] = st
 	return st, nil
+}
+
+// everUsed tells whether a store's directory holds anything but what taking its lock leaves there.
+func everUsed(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	for _, e := range entries {
+		if e.Name() != dirlock.Name && filepath.Ext(e.Name()) != ".tmp" {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 func (o *offlineSource) close() error {

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"stagecache/gateway/config"
+	"stagecache/internal/dirlock"
 )
 
 // listStages merges the configuration's stages with the directories on disk.
@@ -113,6 +115,52 @@ func removeOrphan(cfg *config.Config, name string) (RemoveResult, error) {
 		return RemoveResult{}, fmt.Errorf("removing stage %s: %w", name, err)
 	}
 	return RemoveResult{Stage: name, Dir: dir, DiskBytes: used}, nil
+}
+
+// flushLeft removes what a stage whose cache is off has left on the disk from the time when it was on.
+func (l *Local) flushLeft(stage string) (r FlushResult, err error) {
+	err = l.Exclusive(func() error {
+		cfg := l.src.Config()
+		if s := findStage(cfg, stage); s == nil || s.Cache.Enabled {
+			return conflict("try again", "stage %s was reconfigured meanwhile", stage)
+		}
+		began := time.Now()
+		r, err = removeLeft(cfg, stage)
+		r.ElapsedSeconds = time.Since(began).Seconds()
+		return err
+	})
+	return r, err
+}
+
+func removeLeft(cfg *config.Config, stage string) (FlushResult, error) {
+	r := FlushResult{Stage: stage}
+	dir := StageDir(cfg.DataDir, stage)
+	lock, err := dirlock.Acquire(dir)
+	var held *dirlock.HeldError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return r, nil
+	case errors.As(err, &held):
+		return r, conflict("restart the gateway, then try again", "the directory of stage %s is still in use", stage)
+	case err != nil:
+		return r, fmt.Errorf("stage %s: %w", stage, err)
+	}
+	if r.Bytes, err = diskUsage(dir); err == nil {
+		err = os.RemoveAll(dir)
+	}
+	if err = errors.Join(err, lock.Release()); err == nil {
+		// unlink..., rmdir, fsync of the parent: what was reported as flushed does not come back after a power cut
+		err = syncDir(StagesDir(cfg.DataDir))
+	}
+	if err != nil {
+		return r, fmt.Errorf("flushing stage %s: %w", stage, err)
+	}
+	return r, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func findStage(cfg *config.Config, name string) *config.Stage {
