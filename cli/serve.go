@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -59,6 +60,9 @@ func (c *call) serve() error {
 
 // runServer serves until a signal ends it. The function started is called when the data port is open; it may be nil.
 func (c *call) runServer(o ServerOptions, started func(*Server)) error {
+	// net/http tells of what a backend sends unasked through package log: one voice for all.
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn).Writer())
 	o.Keys = func(cfg *config.Config) (control.Keys, error) { return c.keys(cfg, cfg.DataDir)() }
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)

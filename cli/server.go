@@ -75,6 +75,7 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	limitHeap(cfg)
 	if err := makeDataDir(cfg.DataDir, s.log); err != nil {
 		return nil, err
 	}
@@ -208,7 +209,11 @@ func (s *Server) Reload(ctx context.Context) error {
 		return err
 	}
 	return s.local.Exclusive(func() error {
-		return s.gateway.Reload(cfg)
+		err := s.gateway.Reload(cfg)
+		if err == nil {
+			limitHeap(cfg)
+		}
+		return err
 	})
 }
 

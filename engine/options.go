@@ -92,6 +92,13 @@ func (o Options) withDefaults(dir string) (Options, error) {
 	return o, nil
 }
 
+// Heap is what a store with these options may take of Go's heap at most: index and write-behind queue. The rest of Memory is
+// fastcache's, which the collector does not see.
+func (o Options) Heap() int64 {
+	b := o.budget()
+	return b.index + b.queue
+}
+
 // budget divides Memory: the index gets what the capacity may need at 4 KB per entry, up to half; the queue a sixteenth;
 // fastcache the rest in whole steps.
 type budget struct{ cache, index, queue int64 }
