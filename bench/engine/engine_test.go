@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestAnOrderNamesEveryNumberOnceBeforeItRepeats(t *testing.T) {
+	for _, n := range []uint64{1, 2, 7, 1000} {
+		o := newOrder(n)
+		for turn := range 2 {
+			seen := make([]bool, n)
+			for range n {
+				i := o.next()
+				if seen[i] {
+					t.Fatalf("of %d, %d comes twice in turn %d", n, i, turn)
+				}
+				seen[i] = true
+			}
+		}
+	}
+}
+
+func TestDriveDoesEveryNumberOnceAndCountsThem(t *testing.T) {
+	b := &bench{ctx: t.Context()}
+	for _, n := range []uint64{0, 1, block - 1, block, 5*block + 3} {
+		var mu sync.Mutex
+		seen := make(map[uint64]int)
+		done, err := b.drive(3, 100, n, nil, func(_ int, i uint64) error {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[i]++
+			return nil
+		})
+		if err != nil || done != n || uint64(len(seen)) != n {
+			t.Fatalf("of %d: %d done, %d met, %v", n, done, len(seen), err)
+		}
+		for i, times := range seen {
+			if times != 1 || i < 100 || i >= 100+n {
+				t.Errorf("of %d: %d came %d times", n, i, times)
+			}
+		}
+	}
+}
+
+func TestDriveEndsAtTheFirstErrorAndAtAnInterrupt(t *testing.T) {
+	b := &bench{ctx: t.Context()}
+	broken := errors.New("broken")
+	if _, err := b.drive(2, 0, 1<<62, nil, func(_ int, i uint64) error {
+		if i == 1000 {
+			return broken
+		}
+		return nil
+	}); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	b.ctx = ctx
+	if _, err := b.drive(2, 0, 1<<62, nil, func(_ int, i uint64) error {
+		if i == 1000 {
+			cancel()
+		}
+		return nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v after an interrupt", err)
+	}
+}
+
+func TestSmallValuesKnowTheirNumber(t *testing.T) {
+	v := small.Append(nil, 5)
+	if len(v) != 32 || !small.Is(v, 5) || small.Is(v, 6) {
+		t.Errorf("value %q", v)
+	}
+}
+
+func TestChooseAddsWhatAStageNeeds(t *testing.T) {
+	for only, want := range map[string]string{
+		"": "put warm cold memory steady restart idle", "cold": "put cold", "idle,put": "put idle", "steady": "steady",
+	} {
+		got, err := choose(only)
+		var names []string
+		for _, s := range got {
+			names = append(names, s.name)
+		}
+		if err != nil || strings.Join(names, " ") != want {
+			t.Errorf("-only %q chooses %q, %v; want %q", only, names, err, want)
+		}
+	}
+	if _, err := choose("put,lukewarm"); err == nil || !strings.Contains(err.Error(), `"lukewarm"`) || !strings.Contains(err.Error(), "restart") {
+		t.Errorf("an unknown stage: %v", err)
+	}
+}
+
+func TestBadFlagsAreErrorsThatNameThem(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-size", "huge"}, "-size"},
+		{[]string{"-size", "1MB"}, "-size is 1MB"},
+		{[]string{"-memory", "x"}, "-memory"},
+		{[]string{"-only", "x"}, "-only"},
+		{[]string{"-dir", "/dev/null/x"}, "-dir"},
+		{[]string{"extra"}, `"extra"`},
+	} {
+		if err := run(t.Context(), c.args, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want %q in it", c.args, err, c.want)
+		}
+	}
+}

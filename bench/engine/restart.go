@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"stagecache/bench/internal/machine"
+	"stagecache/bench/internal/report"
+	"stagecache/engine"
+)
+
+func (b *bench) restartEntries() uint64 { return uint64(b.rounds(10_000_000, 1_000_000)) }
+
+// Restart and index are about the number of entries, so these are of a few bytes.
+func smallKey(dst []byte, i uint64) []byte { return fmt.Appendf(dst, "k%015x", i) }
+
+type smallValues struct{}
+
+func (smallValues) Append(dst []byte, i uint64) []byte {
+	return fmt.Appendf(dst, "%032x", i*0x9e3779b97f4a7c15)
+}
+func (v smallValues) Is(b []byte, i uint64) bool { return bytes.Equal(b, v.Append(nil, i)) }
+
+var small smallValues
+
+// restart fills a store with small entries, and measures what its index takes and how long a start takes: until the first
+// hit, and until the last entry is known. Its capacity is what so many entries of 4 KiB would need.
+func (b *bench) restart() error {
+	n := b.restartEntries()
+	capacity := max(int64(n)*4096, b.size)
+	if err := b.restartFill(n, capacity); err != nil {
+		return err
+	}
+	var coldReady, warmReady, coldHit, warmHit []float64
+	for range b.rounds(3, 3) {
+		if err := machine.DropCache(filepath.Join(b.dir, "restart")); err != nil {
+			return err
+		}
+		ready, hit, err := b.start(n, capacity)
+		if err != nil {
+			return err
+		}
+		coldReady, coldHit = append(coldReady, ready), append(coldHit, hit)
+		if ready, hit, err = b.start(n, capacity); err != nil {
+			return err
+		}
+		warmReady, warmHit = append(warmReady, ready), append(warmHit, hit)
+	}
+	b.printf("start with %s entries, medians of %d: files not in the page cache: first hit after %s s, all after %s s; in it: %s s, %s s\n",
+		report.Count(float64(n)), len(coldReady), report.Number(report.Median(coldHit)), report.Number(report.Median(coldReady)),
+		report.Number(report.Median(warmHit)), report.Number(report.Median(warmReady)))
+	name := "restart_10m_entries_s"
+	note := ""
+	if n != 10_000_000 {
+		note = ", only " + report.Count(float64(n)) + " entries because of -short"
+		b.printf("-short: the restart figure is of %s entries, not of 10 million\n", report.Count(float64(n)))
+	}
+	b.sheet.Add(report.Figure{Name: name, Value: report.Median(coldReady), Unit: "s",
+		Ours: fmt.Sprintf("%s s until every entry hits, first hit after %s s, page cache dropped%s",
+			report.Number(report.Median(coldReady)), report.Number(report.Median(coldHit)), note)})
+	s, err := b.open("restart", capacity, 0)
+	if err != nil {
+		return err
+	}
+	flushed := b.flush(s, "flush_many_entries_ms", smallKey(nil, n-1))
+	if err := closing(s, flushed); err != nil {
+		return err
+	}
+	return b.remove("restart")
+}
+
+func (b *bench) restartFill(n uint64, capacity int64) error {
+	s, err := b.open("restart", capacity, 0)
+	if err != nil {
+		return err
+	}
+	// Every fill level from a tenth on is one at which a store may stay. What waits in the queue is no matter of the index, so
+	// each level is looked at when nothing waits.
+	const levels = 20
+	var perEntry []float64
+	start := time.Now()
+	for k := range uint64(levels) {
+		from, to := n*k/levels, n*(k+1)/levels
+		if _, err := b.fill(s, from, to-from, smallKey, small, func() bool { return false }); err != nil {
+			return closing(s, err)
+		}
+		if err := s.Sync(); err != nil {
+			return closing(s, err)
+		}
+		if st := s.Stats(); k >= levels/10-1 {
+			perEntry = append(perEntry, float64(st.IndexBytes)/float64(st.Entries))
+		}
+	}
+	took := time.Since(start)
+	st := s.Stats()
+	if err := s.Close(); err != nil {
+		return err
+	}
+	b.printf("%s small entries put in %.1f s (%s puts/s), %.0f bytes sealed each, %d segments\n", report.Count(float64(st.Entries)), took.Seconds(),
+		report.Count(float64(n)/took.Seconds()), float64(st.SealedBytes)/float64(n), st.Segments)
+	if uint64(st.Entries) != n {
+		b.printf("%d of them are in the index: the others fell to neighbours with the same short hash\n", st.Entries)
+	}
+	least, middle, most := report.Spread(perEntry)
+	b.printf("index per entry at fill levels from a tenth on: %s to %s bytes, median %s\n", report.Number(least), report.Number(most), report.Number(middle))
+	b.sheet.Add(report.Figure{Name: "index_bytes_per_entry", Value: most, Unit: "B",
+		Ours: fmt.Sprintf("%s B at the worst fill level, median %s B, up to %s entries", report.Number(most), report.Number(middle), report.Count(float64(n)))})
+	return nil
+}
+
+// start opens the store and gives the seconds until all entries are known and until the first one was found.
+func (b *bench) start(n uint64, capacity int64) (ready, hit float64, err error) {
+	runtime.GC() // what earlier stages left is not this one's work
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := time.Now()
+	s, err := engine.Open(filepath.Join(b.dir, "restart"), engine.Options{Key: b.root, Name: "bench", Capacity: capacity, Block: true})
+	if err != nil {
+		return 0, 0, err
+	}
+	var key, value []byte
+	any := func() uint64 { return rand.Uint64N(n) }
+	loading := true
+	for loading && b.ctx.Err() == nil {
+		select {
+		case <-s.Ready():
+			loading = false
+		default:
+			key = smallKey(key[:0], any())
+			if e, err := s.Get(value[:0], key); err == nil && hit == 0 {
+				hit = time.Since(begin).Seconds()
+				value = e.Value
+			}
+			time.Sleep(time.Millisecond) // a client that asks now and then, not one that competes with the loading
+		}
+	}
+	// Every one of these hits now, or the index is not complete.
+	misses := 0
+	for range 1000 {
+		i := any()
+		key = smallKey(key[:0], i)
+		e, err := s.Get(value[:0], key)
+		if err != nil || !small.Is(e.Value, i) {
+			misses++
+			continue
+		}
+		value = e.Value
+		if hit == 0 {
+			hit = time.Since(begin).Seconds()
+		}
+		if ready == 0 {
+			ready = time.Since(begin).Seconds()
+		}
+	}
+	if misses > 10 { // neighbours with the same short hash are few
+		return 0, 0, closing(s, fmt.Errorf("%d of 1000 entries are missing after a start", misses))
+	}
+	runtime.GC()
+	var after runtime.MemStats
+	runtime.ReadMemStats(&after)
+	b.printf("start: first hit after %.3f s, all entries after %.3f s; %.1f bytes of heap per entry\n", hit, ready,
+		float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/float64(n))
+	return ready, hit, closing(s, b.ctx.Err())
+}
