@@ -94,8 +94,6 @@ func (u *upstream) close() {
 	u.resp.Body.Close()
 }
 
-// ask sends a request and waits for the head of the answer, at most for the backend's timeout. Every later read of the body
-// is watched for as long again. ctx bounds the whole.
 // backendFailed tells the operator that a backend gave no answer, once a second and backend at most: a backend that is down
 // is asked often.
 func (g *Gateway) backendFailed(st *stage, b *backend, p *problem) {
@@ -108,6 +106,8 @@ func (g *Gateway) backendFailed(st *stage, b *backend, p *problem) {
 	}
 }
 
+// ask sends a request and waits for the head of the answer, at most for the backend's timeout. Every later read of the body
+// is watched for as long again. ctx bounds the whole.
 func (b *backend) ask(ctx context.Context, req *http.Request) (*upstream, *problem) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	dog := newWatchdog(b.cfg.Timeout, cancel)
@@ -118,6 +118,15 @@ func (b *backend) ask(ctx context.Context, req *http.Request) (*upstream, *probl
 		cancel(errDone)
 		return nil, p
 	}
+	if !isAnswer(resp.StatusCode) {
+		cancel(errDone)
+		resp.Body.Close()
+		return nil, errBadAnswer
+	}
 	resp.Body = &watchedBody{ReadCloser: resp.Body, dog: dog}
 	return &upstream{resp: resp, ctx: ctx, cancel: cancel, dog: dog}, nil
 }
+
+// isAnswer tells a status that ends a request. net/http lets through 000 to 099, which it panics on when asked to send them, and
+// 101, which is an answer only to those who asked for it.
+func isAnswer(status int) bool { return status >= 200 }

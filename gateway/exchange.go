@@ -36,6 +36,8 @@ type exchange struct {
 	m       *method
 	store   *engine.Store
 	params  []policy.Param // of the settings' template
+	// unsettled tells that the backend may take the path for another one, with other settings.
+	unsettled bool
 
 	verb    string // GET for HEAD
 	head    bool
@@ -123,7 +125,7 @@ func (x *exchange) buildKey() {
 	m := x.m
 	if m.Key.Mode == config.KeyDeclared {
 		x.key = policy.AppendDeclaredKey(x.key[:0], policy.DeclaredInput{
-			Namespace: x.namespace(), Method: x.verb, Parts: x.declaredParts(),
+			Namespace: x.namespace(), Method: x.verb, Parts: append(x.declaredParts(), x.origin()),
 		})
 		return
 	}
@@ -140,7 +142,7 @@ func (x *exchange) buildKey() {
 		// A method that is cached although it has a body: another body, or the same bytes meant otherwise, is another entry.
 		sum := sha256.Sum256(x.body)
 		in.Headers = append(in.Headers, policy.NamedValues{Name: ":body", Values: []string{string(sum[:])}, Present: true})
-		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language"} {
+		for _, name := range bodyFields {
 			values, present := x.header[name]
 			in.Headers = append(in.Headers, policy.NamedValues{Name: name, Values: values, Present: present})
 		}
@@ -150,6 +152,12 @@ func (x *exchange) buildKey() {
 		in.Cookies = append(in.Cookies, policy.NamedValues{Name: name, Values: values, Present: len(values) > 0})
 	}
 	x.key = policy.AppendKey(x.key[:0], in)
+}
+
+// origin is the part of a declared key that the settings do not declare: the backend is told scheme and host in X-Forwarded-*,
+// and a client may write into Host what it likes.
+func (x *exchange) origin() policy.NamedValues {
+	return policy.NamedValues{Name: ":origin", Values: []string{x.scheme, x.host, x.forwardedHost}, Present: true}
 }
 
 // namespace is where a declared key lives: by default the resource's template, as each of API Gateway's resources has its own.

@@ -58,6 +58,25 @@ func (s *state) address(c client, h http.Header) string {
 	return found.String()
 }
 
+// believedHops is what of an X-Forwarded-For from a trusted peer is not the client's own claim: the rightmost address that is not
+// a trusted proxy's, and what follows it.
+func (s *state) believedHops(lines []string) []string {
+	hops := strings.Split(strings.Join(lines, ","), ",")
+	var believed []string
+	for _, hop := range slices.Backward(hops) {
+		a, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil || a.Zone() != "" {
+			break
+		}
+		believed = append(believed, a.Unmap().String())
+		if !s.trusts(a.Unmap()) {
+			break
+		}
+	}
+	slices.Reverse(believed)
+	return believed
+}
+
 // forwarded sets the fields that tell the backend about the client. Those that came with the request are believed only from a
 // trusted peer.
 func (x *exchange) forwarded(h http.Header) {
@@ -107,8 +126,16 @@ func (x *exchange) outHeader(shared bool) http.Header {
 	if shared {
 		policy.RemoveConditionals(h)
 	}
-	if x.body == nil {
-		policy.RemoveBodyFields(h)
+	policy.RemoveBodyFields(h)
+	if x.body != nil {
+		for _, name := range bodyFields {
+			if v, ok := x.header[name]; ok {
+				h[name] = slices.Clone(v)
+			}
+		}
+	}
+	if shared {
+		x.removeClaims(h)
 	}
 	setAcceptEncoding(h)
 	if x.m.IgnoreCookies {
@@ -117,13 +144,40 @@ func (x *exchange) outHeader(shared bool) http.Header {
 	if x.m.forward != nil {
 		allowed := x.m.forward
 		if x.body != nil {
-			allowed = append(slices.Clip(allowed), "Content-Type", "Content-Encoding", "Content-Language")
+			allowed = append(slices.Clip(allowed), bodyFields[:]...)
 		}
 		policy.KeepOnly(h, allowed)
 	}
 	x.finishHeader(h)
 	return h
 }
+
+// bodyFields are the fields about a body that a request with one keeps; they are keyed with it.
+var bodyFields = [...]string{"Content-Type", "Content-Encoding", "Content-Language"}
+
+// removeClaims removes what a client may put, unkeyed, into the fields that are about the way of a request. Of Via our own kind's
+// members stay: by them a loop is found that comes by here, so that CDN-Loop is not needed for it.
+func (x *exchange) removeClaims(h http.Header) {
+	var ours []string
+	for _, line := range h["Via"] {
+		for member := range strings.SplitSeq(line, ",") {
+			if member = strings.TrimSpace(member); isOurVia(member) && len(ours) < maxVia {
+				ours = append(ours, member)
+			}
+		}
+	}
+	delete(h, "Via")
+	if len(ours) > 0 {
+		h["Via"] = ours
+	}
+	delete(h, "Cdn-Loop")
+	if v := h["X-Forwarded-For"]; v != nil {
+		h["X-Forwarded-For"] = x.state.believedHops(v)
+	}
+}
+
+// maxVia is how many gateways of our kind a request may have come through and still be told apart from a loop.
+const maxVia = 32
 
 // removable tells a field that RemoveUnkeyed took from one that must never be forwarded as it came.
 func removable(name string) bool {
@@ -179,7 +233,11 @@ func (x *exchange) sent(name string) (values []string, present bool) {
 		}
 		return nil, false
 	case "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto":
-		h := http.Header{name: x.header[name]}
+		h := http.Header{}
+		if v, ok := x.header[name]; ok {
+			h[name] = slices.Clone(v)
+		}
+		x.removeClaims(h)
 		x.forwarded(h)
 		values, present = h[name]
 		return values, present

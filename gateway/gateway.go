@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +82,14 @@ type Gateway struct {
 	servers []*http.Server // guarded by mu
 }
 
+// viaPrefix begins a gateway's member of a request's Via; eight hexadecimal digits follow.
+const viaPrefix = "1.1 stagecache-"
+
+func isOurVia(member string) bool {
+	id, ok := strings.CutPrefix(member, viaPrefix)
+	return ok && len(id) == 8 && strings.Trim(id, "0123456789abcdef") == ""
+}
+
 // New opens the stores of all stages and makes everything ready to serve. A stage's store is in <data_dir>/stages/<name>.
 func New(o Options) (*Gateway, error) {
 	if o.Config == nil {
@@ -89,7 +98,7 @@ func New(o Options) (*Gateway, error) {
 	o.defaults()
 	var id [4]byte
 	rand.Read(id[:]) // never fails, by its documentation
-	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), via: "1.1 stagecache-" + hex.EncodeToString(id[:])}
+	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), via: viaPrefix + hex.EncodeToString(id[:])}
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	if err := g.start(o.Config); err != nil {
 		g.cancel(errStop)

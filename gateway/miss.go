@@ -141,7 +141,7 @@ func (x *exchange) miss(why string, stale *found) {
 			return
 		case otherVariant:
 			why, stale = policy.ForwardVaryMiss, nil
-			if now, _ := x.get(x.variant); now.Value != nil && !now.Stale {
+			if now, ok := x.get(x.variant); ok && !now.Stale {
 				if a, err := stored.Decode(now.Value); err == nil {
 					x.hit(&found{now, a})
 					return
@@ -166,6 +166,9 @@ func (x *exchange) refresh() {
 		return
 	}
 	key := x.classKey()
+	if (x.auth || x.cookies) && x.stage.marks.has(key) {
+		return // the last such answer was its client's alone; those who have neither refresh the entry
+	}
 	lease, err := x.store.Lease(x.g.ctx, key, engine.LeaseOptions{
 		Path: policy.DecodedPath(x.below), Timeout: 2 * x.backend.cfg.Timeout,
 		Data: func() any { return newFill(false) },

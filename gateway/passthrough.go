@@ -49,7 +49,10 @@ func (x *exchange) forward(why string, stale *found) {
 	})
 }
 
-var errUseStale = errors.New("a stale answer is better than this one")
+var (
+	errUseStale = errors.New("a stale answer is better than this one")
+	errNoAnswer = errors.New("the backend's status ends no request")
+)
 
 // proxy streams a request to the backend and its answer back. A stale entry, if there is one, stands in for a failure.
 func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Request)) {
@@ -87,6 +90,9 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			if resp.StatusCode == http.StatusSwitchingProtocols {
 				count()
 				return nil
+			}
+			if !isAnswer(resp.StatusCode) {
+				return errNoAnswer
 			}
 			if status = resp.StatusCode; isFailure(status) && stale.within(x.m.StaleIfError, x.g.now()) {
 				return errUseStale

@@ -45,9 +45,22 @@ func (x *exchange) end() {
 	}
 	x.g.access.write(x)
 	x.buffers.release()
+	x.limitRest()
 	if p != nil {
 		// An answer had begun: the client must not take the part for the whole.
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// limitRest sets deadlines for what the server does once a request is over: it sends the rest of the answer, and reads what is
+// left of a body that nobody wanted. Without them a client that does its part of neither would hold the connection for ever.
+func (x *exchange) limitRest() {
+	if x.w.streaming {
+		x.w.deadline()
+	}
+	if x.r.ContentLength != 0 && x.r.ProtoMajor == 1 {
+		// A ResponseWriter without deadlines has no connection either.
+		_ = http.NewResponseController(x.w.ResponseWriter).SetReadDeadline(time.Now().Add(x.g.o.BodyTimeout))
 	}
 }
 
@@ -70,6 +83,14 @@ func (x *exchange) accept() *problem {
 		// net/http drops a Content-Length beside chunks without a word, which RFC 9112 6.3 takes for an attempt at smuggling.
 		// Nobody sees whether there was one, so the connection ends with this request.
 		x.w.Header()["Connection"] = []string{"close"}
+	}
+	for _, v := range r.Header["Upgrade"] {
+		if strings.Contains(strings.ToLower(v), "h2c") {
+			// A tunnel in which further requests would go to the backend past all that is refused here.
+			delete(r.Header, "Upgrade")
+			delete(r.Header, "Http2-Settings")
+			break
+		}
 	}
 	x.scheme = "http"
 	if r.TLS != nil {
@@ -125,6 +146,15 @@ func (x *exchange) find() *problem {
 		x.verb = http.MethodGet
 	}
 	x.m, x.params = x.stage.settings(x.verb, x.below)
+	read := policy.Resolve(x.below)
+	if read.Climbs {
+		return badRequest("the path leads out of its stage with \"..\" segments")
+	}
+	x.unsettled = read.Dots
+	if read.Merged != x.below {
+		m, _ := x.stage.settings(x.verb, read.Merged)
+		x.unsettled = x.unsettled || m != x.m
+	}
 	x.header = x.r.Header
 	if !normalHop(x.header) {
 		// What Connection lists is not forwarded, so it must not be keyed either.
@@ -173,6 +203,8 @@ func (x *exchange) whyNot() (string, *problem) {
 		if x.m.Caching && x.m.TTL > 0 {
 			return policy.ForwardMethod, nil
 		}
+		return policy.ForwardBypass, nil
+	case x.unsettled:
 		return policy.ForwardBypass, nil
 	case h["Upgrade"] != nil:
 		return policy.ForwardBypass, nil

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"slices"
+	"strings"
 
 	"stagecache/engine"
 	"stagecache/gateway/policy"
@@ -15,15 +16,23 @@ import (
 // marker does not list is a miss, whatever the store holds: so a resource never has more than stored.MaxVariants of them,
 // and variants by other names are gone as soon as the backend's Vary changes.
 
-// varyNames are the request headers by which an answer varies: those that it says, and Origin if the answer repeats the
-// request's Origin as the one that may read it. Backends that mirror Origin and forget to say so are common, and the answer
-// for one site would lock out, or let in, another.
+// varyNames are the request headers by which an answer varies: those that it says; Origin if it came with one and the
+// answer names who may read it; Accept-Encoding if the answer is encoded. Backends that forget to say so are common, and the
+// answer for one would lock out another, let it in, or be unreadable to it.
 func varyNames(req, resp http.Header) []string {
 	names, _ := policy.ParseVary(resp["Vary"]) // an answer with "*" is not stored
-	origin := req.Get("Origin")
-	if origin != "" && resp.Get("Access-Control-Allow-Origin") == origin && !slices.Contains(names, "origin") {
-		names = append(names, "origin")
-		slices.Sort(names)
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+			slices.Sort(names)
+		}
+	}
+	// The one that may read it need not be spelled as the request had it: backends put it in lower case, or take one of several.
+	if allowed := resp["Access-Control-Allow-Origin"]; len(req["Origin"]) > 0 && len(allowed) > 0 && !slices.Equal(allowed, []string{"*"}) {
+		add("origin")
+	}
+	if coding := resp.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		add("accept-encoding")
 	}
 	return names
 }

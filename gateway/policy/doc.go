@@ -14,6 +14,7 @@
 // A caller that serves requests uses the functions in this order:
 //
 //	CheckTarget, CleanHost         refuse what no key may hold
+//	Resolve                        keep out of the cache what the backend may read as another path
 //	RemoveHopByHop                 first of all header work: what it removes must not be keyed
 //	Table.Lookup                   path -> route, method -> settings
 //	Query                          the query as keyed and as forwarded
