@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -69,13 +70,26 @@ func eventually(ts *testscript.TestScript, what string, f func() bool) {
 	}
 }
 
+// nextPort goes through ports below those that a system gives to outgoing connections: one of these, found free, stays so
+// until the script uses it.
+var nextPort atomic.Int32
+
 // freeport NAME...: sets each variable to a port that nobody uses.
 func cmdFreeport(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		defer l.Close() // after the last: they differ
-		ts.Setenv(name, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		for range 1000 {
+			port := 12000 + (os.Getpid()*64+int(nextPort.Add(1)))%18000
+			l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+			if err != nil {
+				continue
+			}
+			l.Close()
+			ts.Setenv(name, strconv.Itoa(port))
+			break
+		}
+		if ts.Getenv(name) == "" {
+			ts.Fatalf("no free port")
+		}
 	}
 }
 
