@@ -156,6 +156,9 @@ func (s *Store) newGeneration() (*generation, error) {
 		return nil, err
 	}
 	if err := s.writeKeys(g.keys); err != nil {
+		if old := s.gen.Load(); old != nil {
+			_ = s.writeKeys(old.keys) // what failed may have taken effect, and the store goes on with the old generation
+		}
 		s.discard(g)
 		_ = vfs.RemoveTree(s.o.FS, g.dir) // else the next start removes it
 		return nil, err
@@ -236,12 +239,16 @@ func (s *Store) removeOld(prefix string) error {
 	return nil
 }
 
-// bury removes a generation's files in the background, one at a time. Until they are gone they count as capacity.
-func (s *Store) bury(dir string) {
+// bury removes a generation's files in the background, one at a time, after first, which may be nil. Until they are gone they
+// count as capacity.
+func (s *Store) bury(dir string, first func()) {
 	n := vfs.TreeUsage(s.o.FS, dir)
 	s.dying.Add(n)
 	s.background.Go(func() {
 		defer s.dying.Add(-n)
+		if first != nil {
+			first()
+		}
 		if err := vfs.RemoveTree(s.o.FS, dir); err != nil {
 			s.o.Report("old generation could not be removed", dir, err) // the next start tries again
 		}

@@ -58,6 +58,7 @@ func (s *Store) atMost(g *generation, t Target) int64 {
 	if !ok {
 		return n + g.disk.Stats().Entries
 	}
+	n += g.disk.Waiting(label) // before the segments: what lands in between is counted twice, not missed
 	g.disk.Segments(func(i tier.SegmentInfo) { n += min(i.AtMost(label), i.Live) })
-	return n + g.disk.Waiting(label)
+	return n
 }

@@ -21,6 +21,8 @@ const (
 type purges struct {
 	newest atomic.Uint64 // the clock; readers compare it first, and usually that is all
 
+	maxPurges, maxPatterns int // as the constants say; less in tests
+
 	mu       sync.RWMutex
 	floor    uint64 // every stamp below is purged
 	n        int    // purges remembered
@@ -75,9 +77,9 @@ func (p *purges) addLocked(at uint64, t Target, mode PurgeMode) {
 			i = len(p.patterns) - 1
 		}
 		p.patterns[i].raise(at, mode)
-		if len(p.patterns) > maxPatterns {
-			old := p.patterns[:maxPatterns/2]
-			p.patterns = slices.Clone(p.patterns[maxPatterns/2:])
+		if half := p.maxPatterns / 2; len(p.patterns) > p.maxPatterns {
+			old := p.patterns[:half]
+			p.patterns = slices.Clone(p.patterns[half:])
 			for _, q := range old {
 				p.addLocked(q.hard, Prefix(literalPrefix(q.text)), Hard)
 				p.addLocked(q.soft, Prefix(literalPrefix(q.text)), Soft)

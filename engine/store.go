@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +113,7 @@ func (s *Store) firstGeneration() (*generation, error) {
 		}
 	case err != nil:
 		return nil, err
-	case s.hasGenerations():
+	case s.hasData():
 		// Data without its stage-key file: nobody can read it any more.
 		if err := s.setAside(errors.New(stageKeyFile + " is missing")); err != nil {
 			return nil, err
@@ -120,13 +122,18 @@ func (s *Store) firstGeneration() (*generation, error) {
 	return s.newGeneration()
 }
 
-func (s *Store) hasGenerations() bool {
+// hasData tells whether a generation holds more than the beginnings that a crash leaves of one that was never used.
+func (s *Store) hasData() bool {
 	entries, err := s.o.FS.ReadDir(s.dir)
 	if err != nil {
 		return false
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), genPrefix) {
+		if !strings.HasPrefix(e.Name(), genPrefix) {
+			continue
+		}
+		files, err := s.o.FS.ReadDir(filepath.Join(s.dir, e.Name()))
+		if err != nil || slices.ContainsFunc(files, func(f fs.DirEntry) bool { return f.Name() != purgeFile }) {
 			return true
 		}
 	}
@@ -143,7 +150,7 @@ func (s *Store) clean(current *generation) {
 		path := filepath.Join(s.dir, e.Name())
 		switch {
 		case strings.HasPrefix(e.Name(), genPrefix) && path != current.dir:
-			s.bury(path)
+			s.bury(path, nil)
 		case strings.HasPrefix(e.Name(), asidePrefix):
 			if s.aside.Add(vfs.TreeUsage(s.o.FS, path)); s.quarantined.Load() == 0 {
 				s.quarantined.Add(1) // by an earlier start
@@ -209,9 +216,8 @@ func (s *Store) Flush(ctx context.Context) (FlushResult, error) {
 	s.measure(g)
 	s.flushes.Add(1)
 	s.before.add(&st)
-	s.bury(old.dir)
-	s.background.Go(func() {
-		s.discard(old)
+	s.bury(old.dir, func() {
+		s.discard(old) // its writer may be at work on a file just now
 		s.reclaim()
 	})
 	return FlushResult{Entries: st.Entries, Bytes: st.DiskBytes, Elapsed: s.o.Clock.Mono() - start}, nil

@@ -1,6 +1,7 @@
 package tier
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,9 +23,9 @@ func (d *Disk) createSegment(class int) (*segment, error) {
 		d.freeSlot(slot)
 		return nil, err
 	}
-	s := &segment{fs: d.o.FS, id: id, slot: slot, class: class, path: filepath.Join(d.dir, segmentName(id)), sealer: sealer, born: d.uptime()}
+	s := &segment{fs: d.o.FS, files: &d.files, id: id, slot: slot, class: class, path: filepath.Join(d.dir, segmentName(id)), sealer: sealer, born: d.uptime()}
 	err = guard(func() error {
-		s.db, err = bolt.Open(s.path, 0o600, boltOptions(s.fs, false, int(d.segmentSize)+4*maxRound+d.o.MaxBlob))
+		s.db, err = openBolt(s.path, boltOptions(s.fs, false, int(d.segmentSize)+4*maxRound+d.o.MaxBlob))
 		if err != nil {
 			return err
 		}
@@ -167,12 +168,18 @@ func (d *Disk) cut(path string, used int64) error {
 }
 
 // openSealer reads a segment's header.
-func openSealer(tx *bolt.Tx, keys *crypto.StageKey, id uint64) (*crypto.Sealer, error) {
-	meta := tx.Bucket(bucketMeta)
+func openSealer(tx *bolt.Tx, pages *boltPages, keys *crypto.StageKey, id uint64) (*crypto.Sealer, error) {
+	meta, err := bucketIn(tx, pages, bucketMeta)
+	if err != nil {
+		return nil, err
+	}
 	if meta == nil {
-		return nil, errNoHeader
+		return nil, fmt.Errorf("no header: %w", ErrDamaged)
 	}
 	h, err := crypto.ParseSegmentHeader(meta.Get(keyHeader))
+	if errors.Is(err, crypto.ErrFormatNewer) {
+		return nil, fmt.Errorf("%w: %w", ErrFormatNewer, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -186,6 +193,3 @@ func openSealer(tx *bolt.Tx, keys *crypto.StageKey, id uint64) (*crypto.Sealer, 
 	}
 	return s, nil
 }
-
-// errNoHeader is a file in which nothing was committed yet.
-var errNoHeader = fmt.Errorf("no header: %w", ErrDamaged)

@@ -99,6 +99,9 @@ func (d *Disk) evictVictim() bool {
 	if s.is(stateDead) {
 		return true
 	}
+	if !d.removeLeft() {
+		return false
+	}
 	d.moved.Add(c.RecordsMoved)
 	d.evicted.Add(s.live.Load())
 	d.unlink(s)

@@ -3,6 +3,7 @@ package tier
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -169,8 +170,11 @@ func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction
 		return err
 	}
 	x, err := s.readIndex(ref)
-	if err != nil {
+	if s.is(stateDead) || errors.Is(err, ErrDamaged) {
 		return nil // counted by moveBatch
+	}
+	if err != nil {
+		return err
 	}
 	now := d.o.Now()
 	for _, t := range x.tombs {
@@ -184,11 +188,14 @@ func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction
 // moveBatch moves the live ones among the records of a batch that choose picks, and waits until they have landed.
 func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc) bool, judge Judge, c *Compaction) error {
 	x, err := s.readIndex(ref)
-	if err != nil {
-		if !s.is(stateDead) {
-			d.damage(s, err)
-		}
+	switch {
+	case s.is(stateDead):
+		return nil // unlinked meanwhile
+	case errors.Is(err, ErrDamaged):
+		d.damage(s, err)
 		return nil // what it lists cannot be known; if the index points into it all the same, the segment stays
+	case err != nil:
+		return err
 	}
 	now := d.o.Now()
 	var data []byte // the batch's records, read when the first is chosen
@@ -205,8 +212,11 @@ func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc)
 		if data == nil {
 			data = make([]byte, ref.indexOff-ref.off)
 			n, err := s.readAt(data, ref.off)
+			if s.is(stateDead) {
+				return nil
+			}
 			if err != nil {
-				return nil // unlinked meanwhile, or a disk that cannot be read: the segment stays if anything in it is live
+				return err // what is here is not known to be dead: the segment stays
 			}
 			data = data[:n]
 		}
@@ -248,7 +258,8 @@ func (d *Disk) judgeRecord(s *segment, e *indexEntry, at loc, b []byte, judge Ju
 		return nil, false
 	}
 	if !known || cur != at {
-		return nil, !known
+		// In a damaged segment, it may have been the damage that removed it from the index.
+		return nil, !known || s.is(stateDamaged)
 	}
 	head, err := parseRecordHeader(b)
 	if err == nil && head.hash == e.hash {

@@ -60,6 +60,8 @@ type Disk struct {
 	index   *index
 	pending [pendingShards]pendingShard
 
+	files openFiles
+
 	segs        [maxSlots]atomic.Pointer[segment] // by slot
 	slotMu      sync.Mutex
 	freeSlots   []uint16 // guarded by slotMu
@@ -117,6 +119,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 		done: make(chan struct{}), closing: make(chan struct{}), stop: make(chan struct{}), loaded: make(chan struct{})}
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
+	d.files = openFiles{most: int64(d.o.OpenFiles), close: d.closeIdle}
 	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })
 	for slot := maxSlots - 1; slot >= slotFirst; slot-- {
 		d.freeSlots = append(d.freeSlots, uint16(slot))
@@ -209,6 +212,9 @@ func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc) ([]byte, Found, erro
 	if errors.Is(err, ErrNotFound) {
 		return dst, Found{}, ErrNotFound // unlinked in between
 	}
+	if errors.Is(err, errUnopened) {
+		return dst, Found{}, fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
 	out, found, mine, err := d.openAt(dst, h, s, (*room)[:n], err)
 	if err == nil {
 		if !mine {
@@ -288,6 +294,15 @@ func (d *Disk) Drop(h Hash, f Found) {
 	}
 	if f.at.seg >= slotFirst && d.index.RemoveAt(&h, f.at) {
 		d.account(f.at, -1)
+		d.disown(h, f.Seq, f.Expires, d.segs[f.at.seg].Load())
+	}
+}
+
+// disown sees to a version in segment s, which may be nil, that the index does not know any more: what is put next does not know
+// that it supersedes that one, and through it those before.
+func (d *Disk) disown(h Hash, seq uint64, expires int64, s *segment) {
+	if s != nil && expires > d.o.Now() {
+		d.owe(&shadowed{hash: h, seq: seq + 1, shadows: []shadow{{s}}})
 	}
 }
 

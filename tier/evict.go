@@ -120,7 +120,7 @@ func (d *Disk) keepHouse() {
 	}
 	d.removeLeft()
 	d.makeRoom(0)
-	d.closeIdle()
+	d.closeIdle(nil, d.files.n.Load()-d.files.most, false)
 	d.slotMu.Lock()
 	many := len(d.deadSlots) > 64
 	d.slotMu.Unlock()
@@ -160,6 +160,9 @@ func (d *Disk) indexLive() int64 {
 func (d *Disk) evictOne() bool {
 	if d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside() {
 		return true
+	}
+	if !d.removeLeft() {
+		return false
 	}
 	// A damaged one goes before its turn if its tombstones can be written. What goes in its turn needs none.
 	victim, turn := d.victim(evictsBefore), d.victim(expiresBefore)
@@ -240,14 +243,22 @@ func (d *Disk) remove(s *segment) error {
 	return nil
 }
 
-// removeLeft tries again to remove what could not be removed.
-func (d *Disk) removeLeft() {
+// removeLeft tries again to remove what could not be removed, and reports whether all is gone now. Until then nothing that comes
+// after it may be evicted: what is there keeps its older versions dead.
+func (d *Disk) removeLeft() bool {
+	gone := true
 	for _, s := range d.strays {
-		if s.left.Load() && d.remove(s) == nil {
-			s.left.Store(false)
+		if !s.left.Load() {
+			continue
 		}
+		if d.remove(s) != nil {
+			gone = false
+			continue
+		}
+		s.left.Store(false)
 	}
 	d.reviewStrays()
+	return gone
 }
 
 // leaveTombstones writes tombstones for the records of s that the index points to, and carries over its own: s is about to
@@ -299,24 +310,4 @@ func (d *Disk) leaveTombstones(s *segment) bool {
 		}
 	}
 	return true
-}
-
-// closeIdle closes descriptors that no read has used since the last time, when there are too many.
-func (d *Disk) closeIdle() {
-	var open []*segment
-	for _, s := range d.segments() {
-		if s.isOpen() {
-			open = append(open, s)
-		}
-	}
-	excess := len(open) - d.o.OpenFiles
-	for _, s := range open {
-		if excess <= 0 {
-			return
-		}
-		if !s.touched.Swap(false) {
-			_ = s.closeFile(false) // opened for reading: nothing is lost
-			excess--
-		}
-	}
 }

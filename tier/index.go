@@ -3,6 +3,7 @@ package tier
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -136,8 +137,17 @@ func (x *index) Asked(h *Hash, l loc) bool {
 	return found && s.slots[i].off == l.off && atomic.LoadUint32(&s.slots[i].place) == uint32(l.seg)<<16|hitBit|uint32(l.size)
 }
 
-// Insert puts h at l if seq is the highest yet, and returns what it replaced, or the place of another copy that keeps it out.
+// Insert puts h at l if seq is the highest yet, and returns what it replaced.
 func (x *index) Insert(h *Hash, l loc, seq uint64) (old loc, replaced, inserted bool) {
+	was, _, inserted := x.Load(h, l, seq)
+	if !inserted || was.seg < slotFirst {
+		return loc{}, false, inserted
+	}
+	return was, true, true
+}
+
+// Load is Insert for who wants to know what was there, also if it stays.
+func (x *index) Load(h *Hash, l loc, seq uint64) (was loc, wasSeq uint64, inserted bool) {
 	s, fp := x.shard(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,22 +159,19 @@ func (x *index) Insert(h *Hash, l loc, seq uint64) (old loc, replaced, inserted 
 		}
 		s.used++
 	} else {
-		// A tombstone at seq speaks of seq too, so it wins over a record of the same.
-		if s.seqs != nil && s.seqs[i] == seq && l.seg != slotTomb {
-			return s.slots[i].loc(), false, false
-		}
-		if s.seqs != nil && s.seqs[i] > seq {
-			return loc{}, false, false
-		}
-		if e := s.slots[i]; e.seg() >= slotFirst {
-			old, replaced = e.loc(), true
+		was = s.slots[i].loc()
+		if s.seqs != nil {
+			// A tombstone at seq speaks of seq too, so it wins over a record of the same.
+			if wasSeq = s.seqs[i]; wasSeq > seq || wasSeq == seq && l.seg != slotTomb {
+				return was, wasSeq, false
+			}
 		}
 	}
 	s.slots[i] = slotAt(fp, l)
 	if s.seqs != nil {
 		s.seqs[i] = seq
 	}
-	return old, replaced, true
+	return was, wasSeq, true
 }
 
 // Move puts h at to if it still lies at from.
@@ -258,7 +265,10 @@ func (x *index) keep(seg uint16) bool {
 
 func (x *index) rebuild(s *indexShard, size int) {
 	slots, seqs := s.slots, s.seqs
-	s.slots, s.used = make([]indexSlot, size), 0
+	// All of what the allocator gives: it rounds sizes up, and what is asked for and not used would be lost in every shard.
+	s.slots = slices.Grow([]indexSlot(nil), size)
+	s.slots, s.used = s.slots[:cap(s.slots)], 0
+	size = len(s.slots)
 	if seqs != nil {
 		s.seqs = make([]uint64, size)
 	}

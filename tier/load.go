@@ -1,6 +1,8 @@
 package tier
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -40,9 +42,15 @@ func (d *Disk) scan() ([]*segment, error) {
 		}
 		d.nextSegment.Store(max(d.nextSegment.Load(), id))
 		s, err := d.openSegment(id, path)
-		if err != nil {
+		if errors.Is(err, ErrDamaged) {
 			d.setAside(path, err)
 			continue
+		}
+		if err != nil {
+			for _, s := range out {
+				_ = s.closeFile(true) // it was only read
+			}
+			return nil, fmt.Errorf("%s: %w", name, err) // not for what is in the file: another start may do better
 		}
 		if s == nil {
 			continue
@@ -64,20 +72,27 @@ func (d *Disk) scan() ([]*segment, error) {
 
 // openSegment reads a segment's header and footer. nil without an error: there was nothing in it, and it is gone.
 func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
-	s := &segment{fs: d.o.FS, id: id, path: path}
+	s := &segment{fs: d.o.FS, files: &d.files, id: id, path: path}
 	s.setState(stateSealed)
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return nil, d.o.FS.Remove(path) // created, and the process ended before anything was written
 	}
 	var footer bool
 	var damaged error
-	err := s.view(func(tx *bolt.Tx, base uintptr) error {
-		meta, err := openSealer(tx, d.o.Keys, id)
+	err := s.view(func(tx *bolt.Tx, base uintptr, pages *boltPages) error {
+		meta, err := openSealer(tx, pages, d.o.Keys, id)
 		if err != nil {
 			return err
 		}
 		s.sealer = meta
-		if b := tx.Bucket(bucketFooter); b != nil {
+		if pages.suspect {
+			damaged = fmt.Errorf("meta page: %w", ErrDamaged)
+		}
+		b, err := bucketIn(tx, pages, bucketFooter)
+		if err != nil {
+			damaged = err
+		}
+		if b != nil {
 			footer = true
 			if s.batches, s.totals, err = openFooter(s.sealer, slices.Clone(b.Get(keyValue))); err == nil {
 				return nil
@@ -86,30 +101,27 @@ func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
 		}
 		s.batches, s.totals = nil, totals{}
 		return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
-			number, ok := parseBatchName(name)
-			if !ok {
-				return nil
+			if number, ok := parseBatchName(name); ok {
+				err = s.recoverBatch(tx, base, pages, number)
+			} else if !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketFooter) {
+				err = fmt.Errorf("bucket %q: %w", name, ErrDamaged)
 			}
-			if err := s.recoverBatch(tx, base, number); err != nil {
-				damaged = err
-			}
+			damaged = cmp.Or(damaged, err)
 			return nil
 		})
 	})
-	if err != nil {
-		if errors.Is(err, errNoHeader) && len(s.batches) == 0 {
-			// Created, and the process ended before the first commit.
-			return nil, d.o.FS.Remove(path)
-		}
-		return nil, err
-	}
-	if len(s.batches) == 0 && damaged == nil {
+	if errors.Is(err, errNeverHad) || err == nil && len(s.batches) == 0 && damaged == nil {
 		return nil, d.o.FS.Remove(path)
+	}
+	if err != nil {
+		_ = s.closeFile(true) // the error that matters is err
+		return nil, err
 	}
 	if damaged == nil && !footer {
 		damaged = d.sealFound(s)
 	}
 	if s.slot, err = d.takeSlot(); err != nil {
+		_ = s.closeFile(true)
 		return nil, err
 	}
 	s.maxExpiry.Store(s.totals.maxExpiry)
@@ -121,8 +133,8 @@ func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
 }
 
 // recoverBatch adds one batch of a segment that has no footer.
-func (s *segment) recoverBatch(tx *bolt.Tx, base uintptr, number uint64) error {
-	ref, err := locateIn(tx, base, number)
+func (s *segment) recoverBatch(tx *bolt.Tx, base uintptr, pages *boltPages, number uint64) error {
+	ref, err := locateIn(tx, base, pages, number)
 	if err != nil {
 		return err
 	}
@@ -144,7 +156,10 @@ func (d *Disk) sealFound(s *segment) error {
 		if err != nil {
 			return err
 		}
-		db, err := bolt.Open(s.path, 0o600, boltOptions(d.o.FS, false, 0))
+		if err := CheckPages(d.o.FS, s.path); err != nil {
+			return err
+		}
+		db, err := openBolt(s.path, boltOptions(d.o.FS, false, 0))
 		if err != nil {
 			return err
 		}
@@ -263,7 +278,7 @@ func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
 	}
 	for _, t := range x.tombs {
 		// A tombstone speaks of what is below its sequence; the record with that very sequence may stand.
-		d.insertLoaded(&t.hash, loc{seg: slotTomb}, t.seq-1)
+		d.insertLoaded(&t.hash, loc{seg: slotTomb, off: uint32(s.slot)}, t.seq-1)
 	}
 	s.live.Add(live)
 	s.liveBytes.Add(liveBytes)
@@ -271,9 +286,30 @@ func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
 
 // insertLoaded reports whether h lies at to now, or was kept out by another copy of the same version.
 func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) (inserted, another bool) {
-	old, replaced, inserted := d.index.Insert(h, to, seq)
-	if replaced {
-		d.account(old, -1)
+	was, wasSeq, inserted := d.index.Load(h, to, seq)
+	switch {
+	case inserted && was.seg >= slotFirst:
+		d.account(was, -1)
+		if to.seg == slotTomb {
+			d.keepOut(h, was.seg, to.off, seq+1)
+		}
+	case !inserted && was.seg == slotTomb && to.seg >= slotFirst:
+		d.keepOut(h, to.seg, was.off, wasSeq+1)
+	case !inserted && was.seg >= slotFirst && wasSeq == seq:
+		another = true
 	}
-	return inserted, !inserted && old.seg >= slotFirst
+	return inserted, another
+}
+
+// keepOut sees to a record in segment slot that a tombstone at seq in segment by keeps out of the index. If by goes first, the
+// process ended between the several tombstones of that version, and the one for this record is missing. by is 0 for a newer
+// version that has expired: its tombstones were written before it.
+func (d *Disk) keepOut(h *Hash, slot uint16, by uint32, seq uint64) {
+	s := d.segs[slot].Load()
+	if s == nil || by < slotFirst {
+		return
+	}
+	if b := d.segs[by].Load(); b == nil || expiresBefore(b, s) {
+		d.owe(&shadowed{hash: *h, seq: seq, shadows: []shadow{{s}}})
+	}
 }

@@ -67,6 +67,7 @@ type segment struct {
 	mu      sync.RWMutex // guards file; held for reading by every pread
 	file    *os.File     // nil: closed for want of use, opened again when needed
 	gone    bool         // unlinked: never opened again
+	files   *openFiles   // nil: nobody counts
 	touched atomic.Bool  // read since the last round of closing
 
 	// Fixed once the segment is sealed; until then the writer owns them under metaMu.
@@ -124,39 +125,6 @@ func (s *segment) readAt(b []byte, off int64) (int, error) {
 	return n, err
 }
 
-func (s *segment) open() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.file != nil || s.gone {
-		return nil
-	}
-	f, err := s.fs.OpenFile(s.path, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	s.file = f
-	return nil
-}
-
-// closeFile closes the descriptor; with gone, for ever. It waits for reads in progress.
-func (s *segment) closeFile(gone bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gone = s.gone || gone
-	if s.file == nil {
-		return nil
-	}
-	err := s.file.Close()
-	s.file = nil
-	return err
-}
-
-func (s *segment) isOpen() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.file != nil
-}
-
 // readIndex reads one batch index with one pread.
 func (s *segment) readIndex(b batchRef) (*batchIndex, error) {
 	x := new(batchIndex)
@@ -173,28 +141,46 @@ func (s *segment) readIndexInto(x *batchIndex, b batchRef) error {
 	return x.open(s.sealer, b.number, (*sealed)[:n])
 }
 
-// view runs fn in a read transaction on the segment's file: the writer's own handle while it is active, else a fresh
-// read-only one. Everything in it may panic on a damaged file, hence the guard.
-func (s *segment) view(fn func(tx *bolt.Tx, base uintptr) error) error {
+// view runs fn in a read transaction on the segment's file: the writer's own handle while it is active (pages is nil then), else
+// a fresh read-only one. Everything in it may panic on a damaged file, hence the guard.
+func (s *segment) view(fn func(tx *bolt.Tx, base uintptr, pages *boltPages) error) error {
 	return guard(func() error {
 		s.dbMu.RLock()
 		defer s.dbMu.RUnlock()
 		db := s.db
+		var pages *boltPages
 		if db == nil {
 			var err error
-			if db, err = bolt.Open(s.path, 0o600, boltOptions(s.fs, true, 0)); err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
+			if pages, err = openPages(s.fs, s.path); err != nil {
+				return err
+			}
+			defer pages.close()
+			if db, err = openBolt(s.path, boltOptions(s.fs, true, 0)); err != nil {
+				return err
 			}
 			defer db.Close()
 		}
 		base := db.Info().Data
-		return db.View(func(tx *bolt.Tx) error { return fn(tx, base) })
+		return db.View(func(tx *bolt.Tx) error { return fn(tx, base, pages) })
 	})
 }
 
+// bucketIn is a bucket of the top level whose pages were looked at; nil: there is none.
+func bucketIn(tx *bolt.Tx, pages *boltPages, name []byte) (*bolt.Bucket, error) {
+	if pages != nil {
+		if err := pages.check(name); err != nil {
+			return nil, err
+		}
+	}
+	return tx.Bucket(name), nil
+}
+
 // batchValue is a batch's bytes in the memory map, valid within the transaction, and their offset in the file.
-func batchValue(tx *bolt.Tx, base uintptr, name []byte) ([]byte, int64, error) {
-	b := tx.Bucket(name)
+func batchValue(tx *bolt.Tx, base uintptr, pages *boltPages, name []byte) ([]byte, int64, error) {
+	b, err := bucketIn(tx, pages, name)
+	if err != nil {
+		return nil, 0, err
+	}
 	if b == nil {
 		return nil, 0, fmt.Errorf("batch is missing: %w", ErrDamaged)
 	}
@@ -208,15 +194,15 @@ func batchValue(tx *bolt.Tx, base uintptr, name []byte) ([]byte, int64, error) {
 
 // locate finds where a committed batch lies.
 func (s *segment) locate(number uint64) (ref batchRef, err error) {
-	err = s.view(func(tx *bolt.Tx, base uintptr) error {
-		ref, err = locateIn(tx, base, number)
+	err = s.view(func(tx *bolt.Tx, base uintptr, pages *boltPages) error {
+		ref, err = locateIn(tx, base, pages, number)
 		return err
 	})
 	return ref, err
 }
 
-func locateIn(tx *bolt.Tx, base uintptr, number uint64) (batchRef, error) {
-	v, off, err := batchValue(tx, base, batchName(number))
+func locateIn(tx *bolt.Tx, base uintptr, pages *boltPages, number uint64) (batchRef, error) {
+	v, off, err := batchValue(tx, base, pages, batchName(number))
 	if err != nil {
 		return batchRef{}, err
 	}
@@ -237,8 +223,8 @@ func (s *segment) relocate(off int64, n int) ([]byte, error) {
 			continue
 		}
 		var out []byte
-		err := s.view(func(tx *bolt.Tx, base uintptr) error {
-			v, _, err := batchValue(tx, base, batchName(ref.number))
+		err := s.view(func(tx *bolt.Tx, base uintptr, pages *boltPages) error {
+			v, _, err := batchValue(tx, base, pages, batchName(ref.number))
 			if err != nil {
 				return err
 			}

@@ -25,6 +25,19 @@ func (d *Disk) Stats() DiskStats {
 	st := DiskStats{DiskBytes: d.diskBytes.Load() + d.quarantinedFiles.Load(), IndexBytes: d.index.Bytes(), Stored: d.stored.Load(),
 		Dropped: d.dropped.Load(), Evicted: d.evicted.Load(), Moved: d.moved.Load(), Quarantined: d.quarantined.Load(), FalseMatches: d.falseMatches.Load(),
 		Written: d.written.Load(), DataWritten: d.dataWritten.Load()}
+	// What waits comes first: what lands in between is counted twice, not missed.
+	for i := range d.pending {
+		sh := &d.pending[i]
+		sh.mu.RLock()
+		st.Entries += int64(len(sh.m))
+		for _, p := range sh.m {
+			st.LogicalBytes += int64(len(p.Blob))
+			if !st.HasStamp || p.Stamp < st.MinStamp {
+				st.HasStamp, st.MinStamp = true, p.Stamp
+			}
+		}
+		sh.mu.RUnlock()
+	}
 	for _, s := range d.segments() {
 		st.Segments++
 		live, bytes := s.live.Load(), s.liveBytes.Load()
@@ -37,18 +50,6 @@ func (d *Disk) Stats() DiskStats {
 			}
 		}
 		s.metaMu.Unlock()
-	}
-	for i := range d.pending {
-		sh := &d.pending[i]
-		sh.mu.RLock()
-		st.Entries += int64(len(sh.m))
-		for _, p := range sh.m {
-			st.LogicalBytes += int64(len(p.Blob))
-			if !st.HasStamp || p.Stamp < st.MinStamp {
-				st.HasStamp, st.MinStamp = true, p.Stamp
-			}
-		}
-		sh.mu.RUnlock()
 	}
 	d.queueMu.Lock()
 	st.QueueBytes = d.queueBytes

@@ -59,20 +59,25 @@ func (c *Checked) segment(path string, id uint64, keys *crypto.StageKey, codec C
 	defer s.closeFile(true)
 	var listed []batchRef
 	var found []batchRef
-	empty := false
-	err := s.view(func(tx *bolt.Tx, base uintptr) (err error) {
-		if s.sealer, err = openSealer(tx, keys, id); err != nil {
-			empty = errors.Is(err, errNoHeader) && tx.Size() <= 8*segmentPageSize
+	err := s.view(func(tx *bolt.Tx, base uintptr, pages *boltPages) (err error) {
+		if pages.suspect {
+			report("a meta page does not prove itself")
+		}
+		if s.sealer, err = openSealer(tx, pages, keys, id); err != nil {
 			return err
 		}
-		if b := tx.Bucket(bucketFooter); b != nil {
+		b, err := bucketIn(tx, pages, bucketFooter)
+		if err != nil {
+			report("footer: %v", err)
+		}
+		if b != nil {
 			if listed, _, err = openFooter(s.sealer, append([]byte(nil), b.Get(keyValue)...)); err != nil {
 				report("footer does not authenticate")
 			}
 		}
 		return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
 			if number, ok := parseBatchName(name); ok {
-				ref, err := locateIn(tx, base, number)
+				ref, err := locateIn(tx, base, pages, number)
 				if err != nil {
 					report("batch %d: %v", number, err)
 					return nil
@@ -83,7 +88,7 @@ func (c *Checked) segment(path string, id uint64, keys *crypto.StageKey, codec C
 		})
 	})
 	if err != nil {
-		if !empty {
+		if !errors.Is(err, errNeverHad) {
 			report("%v", err)
 		}
 		return

@@ -331,8 +331,8 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 		newest := sh.m[p.Hash]
 		switch {
 		case p.from != nil && d.index.Move(&p.Hash, *p.from, to):
-			d.account(*p.from, -1)
 			d.account(to, +1)
+			d.account(*p.from, -1)
 			p.landed <- true
 		case p.from == nil && newest == p && !p.gone:
 			old, replaced, inserted := d.index.Insert(&p.Hash, to, p.Seq)
@@ -345,6 +345,7 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 			delete(sh.m, p.Hash)
 		case newest == p: // dropped by its owner while it was being written: purged or expired, and so dead by itself
 			delete(sh.m, p.Hash)
+			d.disown(p.Hash, p.Seq, p.Expires, s)
 		case newest != nil: // replaced meanwhile: its successor has one more older version on disk to supersede
 			newest.shadows = addShadow(newest.shadows, s)
 		default:
