@@ -69,6 +69,17 @@ func TestDriveEndsAtTheFirstErrorAndAtAnInterrupt(t *testing.T) {
 	}
 }
 
+func TestAFewMissesAreTheIndexsRightAndManyAreNot(t *testing.T) {
+	for _, c := range []struct {
+		misses, reads uint64
+		ok            bool
+	}{{0, 0, true}, {0, 5, true}, {1, 5, false}, {1, 9_999, false}, {1, 10_000, true}, {11, 100_000, false}} {
+		if err := tooManyMisses(c.misses, c.reads); (err == nil) != c.ok {
+			t.Errorf("%d misses of %d reads: %v", c.misses, c.reads, err)
+		}
+	}
+}
+
 func TestSmallValuesKnowTheirNumber(t *testing.T) {
 	v := small.Append(nil, 5)
 	if len(v) != 32 || !small.Is(v, 5) || small.Is(v, 6) {

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	dir := flags.String("dir", "", "`folder` on a real disk to work in; a folder of its own is made in it and removed (default: the temporary folder)")
 	corpus := flags.String("corpus", "", "`folder` of JSON payloads for put, warm, cold and steady (default: generated JSON of 1 KiB)")
 	short := flags.Bool("short", false, "under three minutes: smaller stores, fewer rounds")
-	size := flags.String("size", "", "`capacity` of the stores, such as 20GB (default: 4GB, with -short 512MB)")
+	size := flags.String("size", "", "`capacity` of the stores, such as 20GB (default: 4GB, with -short 320MB)")
 	memory := flags.String("memory", "0", "`bytes` of memory for the stores; 0: disk only, but for the memory stage")
 	only := flags.String("only", "", "comma-separated `stages` to run (default: all)")
 	profile := flags.String("profile", "", "`folder` for processor and allocation profiles of each stage")
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *size == "" {
 		*size = "4GB"
 		if *short {
-			*size = "512MB"
+			*size = "320MB"
 		}
 	}
 	if b.size, err = config.ParseSize(*size); err != nil {

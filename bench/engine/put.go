@@ -78,7 +78,8 @@ func (b *bench) putRound(name string) (float64, *filled, error) {
 		b.printf("the store began to evict at %s of its capacity of %s: memory for its index ran out before its disk\n", report.Bytes(st.DiskBytes), report.Bytes(b.size))
 	}
 	if good != n {
-		b.printf("of %d entries %d are lost, %d of them evicted and %d dropped at the queue\n", n, n-good, st.Evictions, st.SpillDropped)
+		b.printf("of %d entries %d cannot be read: %d were evicted, %d dropped at the queue; the index held %d before closing (two with the same short hash are one to it)\n",
+			n, n-good, st.Evictions, st.SpillDropped, st.Entries)
 	}
 	return rate, &filled{name: name, entries: n, sealed: st.SealedBytes}, nil
 }

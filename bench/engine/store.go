@@ -148,6 +148,15 @@ func watch(question func() bool) (enough func() bool, stop func()) {
 	return yes.Load, sync.OnceFunc(func() { close(end); <-ended })
 }
 
+// tooManyMisses tells a store that has lost entries from one in which, as the index allows, one of two neighbours with the same short
+// hash is a miss: that takes a few of millions.
+func tooManyMisses(misses, reads uint64) error {
+	if misses*10_000 > reads {
+		return fmt.Errorf("%d of %d reads missed", misses, reads)
+	}
+	return nil
+}
+
 // readable counts the numbers below n whose value is there and is the right one.
 func (b *bench) readable(s *engine.Store, n uint64, src source) (uint64, error) {
 	workers := clients()
