@@ -786,3 +786,20 @@ func TestVerifyMissesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestBudgetFillsTheDisk: memory divides into parts that add up, and the index gets enough for small entries to fill the
+// capacity wherever half of the memory allows it.
+func TestBudgetFillsTheDisk(t *testing.T) {
+	for _, o := range []Options{
+		{Memory: 48e6, Capacity: 500e6}, {Memory: 64e6, Capacity: 500e6}, {Memory: 256e6, Capacity: 1e9},
+		{Memory: 512e6, Capacity: 6.1e9}, {Memory: 4e9, Capacity: 58.2e9}, {Memory: 512e6, Capacity: 237e9},
+	} {
+		b := o.budget()
+		if sum := b.cache + b.index + b.queue; sum > o.Memory || b.index > o.Memory/2 {
+			t.Errorf("%d bytes: %+v", o.Memory, b)
+		}
+		if need := o.Capacity / 800 * 15; b.index < min(need, o.Memory/4) {
+			t.Errorf("%d bytes for %d on disk: the index gets %d of %d", o.Memory, o.Capacity, b.index, need)
+		}
+	}
+}

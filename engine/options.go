@@ -99,8 +99,8 @@ func (o Options) Heap() int64 {
 	return b.index + b.queue
 }
 
-// budget divides Memory: the index gets what the capacity may need at 4 KB per entry, up to half; the queue a sixteenth;
-// fastcache the rest in whole steps.
+// budget divides Memory: fastcache gets, in whole steps, what is left after the queue (a sixteenth) and what the index needs
+// if entries take 512 bytes each on disk, at most half. The index may grow into all that is left then, but not past half.
 type budget struct{ cache, index, queue int64 }
 
 func (o *Options) budget() budget {
@@ -108,9 +108,10 @@ func (o *Options) budget() budget {
 		return budget{queue: 8 << 20}
 	}
 	b := budget{
-		index: min(o.Memory/2, max(4<<20, o.Capacity/4096*16)),
+		index: min(o.Memory/2, max(4<<20, o.Capacity/512*16)),
 		queue: min(max(o.Memory/16, 4<<20), 64<<20),
 	}
 	b.cache = max(tier.MemoryStep, (o.Memory-b.index-b.queue)/tier.MemoryStep*tier.MemoryStep)
+	b.index = min(o.Memory/2, o.Memory-b.cache-b.queue)
 	return b
 }

@@ -73,11 +73,6 @@ func (x *batchIndex) append(dst []byte) []byte {
 	return x.labels.append(dst)
 }
 
-func parseBatchIndex(b []byte) (*batchIndex, error) {
-	x := new(batchIndex)
-	return x, x.parse(b)
-}
-
 // parse reads into x, whose slices are used again.
 func (x *batchIndex) parse(b []byte) error {
 	r := reader{b: b}
