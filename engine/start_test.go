@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExistingBeginsNothing guards offline commands that only look: they must not make a store, nor give up an old one.
+func TestExistingBeginsNothing(t *testing.T) {
+	r := newRig(t, nil)
+	r.put("a", "v", minute("/"))
+	r.close()
+	r.o.Existing = true
+	r.open()
+	r.want("a", "v")
+	r.close()
+	before := snapshot(t, r.dir)
+	key := filepath.Join(r.dir, "stage.key")
+	data, _ := os.ReadFile(key)
+	os.WriteFile(key, data[:20], 0o600)
+	if _, err := Open(r.dir, r.o); !errors.Is(err, ErrNoStore) {
+		t.Fatalf("a damaged key file: %v", err)
+	}
+	os.WriteFile(key, data, 0o600)
+	if after := snapshot(t, r.dir); after != before {
+		t.Fatalf("changed on disk:\n%s\n%s", before, after)
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), r.o); !errors.Is(err, ErrNoStore) {
+		t.Fatalf("no store: %v", err)
+	}
+	r.o.Existing = false
+}
+
+// TestSetAsideGoesWithAFlush: what a start could not read is kept, counted, and gone after the next flush.
+func TestSetAsideGoesWithAFlush(t *testing.T) {
+	r := newRig(t, nil)
+	r.put("a", strings.Repeat("v", 5000), minute("/"))
+	r.close()
+	if err := os.Truncate(filepath.Join(r.dir, "stage.key"), 10); err != nil {
+		t.Fatal(err)
+	}
+	r.open()
+	if rep, err := verifyClosed(r); err != nil || len(rep.Damaged) != 0 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	aside := func() int { m, _ := filepath.Glob(filepath.Join(r.dir, "*aside*")); return len(m) }
+	if aside() != 2 || r.s.Stats().Quarantined != 1 {
+		t.Fatalf("%d set aside, %+v", aside(), r.s.Stats())
+	}
+	if _, err := r.s.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.reopen()
+	if aside() != 0 || r.s.Stats().Quarantined != 0 {
+		t.Fatalf("after a flush: %d set aside, %+v", aside(), r.s.Stats())
+	}
+}
+
+func TestVerifyMissesNothing(t *testing.T) {
+	for _, file := range []string{"stage.key", "gen-*/purges.db"} {
+		r := newRig(t, nil)
+		r.put("a", "v", minute("/"))
+		r.close()
+		m, _ := filepath.Glob(filepath.Join(r.dir, file))
+		os.Remove(m[0])
+		if rep, err := Verify(r.dir, VerifyOptions{Key: r.o.Key}); err != nil || len(rep.Damaged) != 1 {
+			t.Errorf("%s is missing: %+v, %v", file, rep, err)
+		}
+	}
+}
+
+// TestBudgetFillsTheDisk: memory divides into parts that add up, and the index gets enough for small entries to fill the
+// capacity wherever half of the memory allows it.
+func TestBudgetFillsTheDisk(t *testing.T) {
+	for _, o := range []Options{
+		{Memory: 48e6, Capacity: 500e6}, {Memory: 64e6, Capacity: 500e6}, {Memory: 256e6, Capacity: 1e9},
+		{Memory: 512e6, Capacity: 6.1e9}, {Memory: 4e9, Capacity: 58.2e9}, {Memory: 512e6, Capacity: 237e9},
+	} {
+		b := o.budget()
+		if sum := b.cache + b.index + b.queue; sum > o.Memory || b.index > o.Memory/2 {
+			t.Errorf("%d bytes: %+v", o.Memory, b)
+		}
+		if need := o.Capacity / 800 * 15; b.index < min(need, o.Memory/4) {
+			t.Errorf("%d bytes for %d on disk: the index gets %d of %d", o.Memory, o.Capacity, b.index, need)
+		}
+	}
+}
