@@ -90,7 +90,7 @@ func matchSegments(pattern, path string, open bool) bool {
 		s, srest, smore := strings.Cut(path, "/")
 		if !pmore {
 			if open {
-				return strings.HasPrefix(s, p) || p == "*"
+				return strings.HasPrefix(s, p) || p == "*" && s != ""
 			}
 			return !smore && (p == s || p == "*" && s != "")
 		}

@@ -44,7 +44,7 @@ func TestCapacityIsKept(t *testing.T) {
 			most := c.capacity + d.segmentSize
 			total := int64(rounds(2, 4, 20)) * c.capacity
 			if c.size < 1000 {
-				total /= 8
+				total /= 4
 			}
 			r := rand.New(rand.NewPCG(uint64(c.capacity), uint64(c.size)))
 			var worst, written int64
