@@ -30,6 +30,7 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 
 bench-engine: ## the engine's figures, beside its rivals' (SHORT=1: under 3 minutes)
 	go run ./bench/engine $(short)
+	cd bench/peers && go run . $(short)
 
 bench-gateway: ## the gateway's figures, beside its rivals' (SHORT=1: under 3 minutes)
 	go run ./bench/gateway $(short)
