@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"stagecache/crypto"
+	"stagecache/internal/vfs"
 )
 
 // The rule of this file: a store answers like a plain map with clocks, whatever is done to it and in whatever order.
@@ -491,4 +492,81 @@ func TestFlushUnderLoadLeavesNothing(t *testing.T) {
 	if dirs := glob(t, r.dir, genPrefix+"*"); len(dirs) != 1 {
 		t.Errorf("generations left: %v", dirs)
 	}
+}
+
+// A flush waits for the old generation's writer before it removes the files, or one that the writer is just making stays behind.
+func TestFlushRemovesAfterTheLastWrite(t *testing.T) {
+	var released atomic.Bool
+	var early atomic.Int64
+	release, making := make(chan struct{}), make(chan struct{}, 100)
+	var old atomic.Pointer[generation]
+	fs := &vfs.Faulty{FS: vfs.OS, Hook: func(_ int64, op, name string) vfs.Verdict {
+		g := old.Load()
+		if g == nil || !strings.HasPrefix(name, g.dir) {
+			return vfs.Pass
+		}
+		switch {
+		case op == "open":
+			making <- struct{}{}
+			<-release
+		case op == "remove" && !released.Load():
+			early.Add(1)
+		}
+		return vfs.Pass
+	}}
+	r := newScratchRig(t, func(o *Options) { o.FS, o.Memory = fs, 0 })
+	g := r.s.gen.Load()
+	r.put("a", "v", Meta{TTL: time.Hour})
+	old.Store(g)
+	synced := make(chan error)
+	go func() { synced <- g.disk.Sync() }()
+	<-making // the writer makes a segment
+	if _, err := r.s.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for range 10_000 {
+		runtime.Gosched() // time for who does not wait
+	}
+	released.Store(true)
+	close(release)
+	<-synced
+	r.reopen()
+	if n := early.Load(); n > 0 {
+		t.Errorf("%d files were removed under the writer's hands", n)
+	}
+	if dirs := glob(t, r.dir, genPrefix+"*"); len(dirs) != 1 {
+		t.Errorf("generations left: %v", dirs)
+	}
+}
+
+// What was read from the disk before a newer version came is not copied to memory after it.
+func TestPromotionLooksAgain(t *testing.T) {
+	r := newScratchRig(t, nil)
+	r.put("a", "old", Meta{TTL: time.Hour})
+	r.reopen() // memory is empty
+	key := []byte("a")
+	g := r.s.gen.Load()
+	h := g.hasher.Sum(key)
+	blob, f, err := g.disk.Get(nil, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, settle := range []bool{false, true} {
+		r.put("a", "new", Meta{TTL: time.Hour})
+		if settle {
+			r.sync()
+		}
+		r.s.promote(g, key, h, f, blob)
+		r.want("a", "new")
+	}
+	// Nor is what was there before a flush.
+	blob, f, err = g.disk.Get(nil, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.s.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.s.promote(g, key, h, f, blob)
+	r.want("a", "")
 }

@@ -198,3 +198,25 @@ func crashOnce(t *testing.T, from string, keys *crypto.StageKey, k int64, verdic
 	}
 	return done
 }
+
+// A start after a clean end changes nothing on the disk: every segment was sealed.
+func TestStartAfterACleanEndWritesNothing(t *testing.T) {
+	l := newLife(t, nil)
+	for n := range 40 {
+		l.mustPut(n, uint64(n+1), 20_000, []time.Duration{30 * time.Second, 4 * time.Minute, time.Hour, 5 * time.Hour}[n%4])
+		if n%10 == 0 {
+			l.sync()
+		}
+	}
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+	before := l.fs.Operations()
+	l.open()
+	if n := l.fs.Operations() - before; n != 0 {
+		t.Errorf("%d operations", n)
+	}
+	for n := range 40 {
+		l.wantSeq(n, uint64(n+1), "after a clean end")
+	}
+}

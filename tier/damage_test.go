@@ -63,8 +63,8 @@ func newExhibit(t *testing.T, sealed bool) *exhibit {
 	rotate()
 	fill(10, 14, 300, true)
 	fill(14, 18, 300, true)
-	l.d.Supersede(hashOf(10), 1000)
-	delete(x.records, 10)
+	l.d.Supersede(hashOf(superseded), 1000)
+	delete(x.records, superseded)
 	l.sync()
 	if sealed {
 		rotate()
@@ -135,8 +135,15 @@ func (x *exhibit) open(dir string) (missing int, quarantined int64, err error) {
 			return 0, 0, fmt.Errorf("record %d: not what was put: %+v", n, f)
 		}
 	}
-	return missing, d.Stats().Quarantined, nil
+	q := d.Stats().Quarantined
+	if _, _, err := d.Get(nil, hashOf(superseded)); err == nil && q == 0 {
+		return 0, 0, errors.New("a version that was superseded is back, and nothing is counted")
+	}
+	return missing, q, nil
 }
+
+// superseded is the key of a record in the victim that a tombstone there speaks of.
+const superseded = 10
 
 // each runs fn for 0 to n on all processors, each with a directory of its own.
 func each(t *testing.T, n int, fn func(dir string, i int)) {

@@ -1,0 +1,212 @@
+package tier
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"stagecache/internal/vfs"
+)
+
+// The rule of this file is that of supersede_test.go, in the cases where the segment that holds an older version is not the one
+// that the index knows.
+
+// evictTo gives up segments in their order until n are left.
+func (l *life) evictTo(n int) {
+	l.t.Helper()
+	l.d.writerMu.Lock()
+	defer l.d.writerMu.Unlock()
+	for len(l.d.segments()) > n && l.d.evictOne() {
+	}
+}
+
+func (l *life) sealAll() {
+	l.d.writerMu.Lock()
+	defer l.d.writerMu.Unlock()
+	l.d.sealAll()
+}
+
+func keepAll([]byte, Found) ([]uint64, bool) { return nil, true }
+
+func (l *life) compact(ctx context.Context, ids ...uint64) error {
+	l.t.Helper()
+	want := func(i SegmentInfo) bool {
+		for _, s := range l.d.segments() {
+			for _, id := range ids {
+				if s.id == id && s.maxExpiry.Load() == i.MaxExpiry && s.totals.records == i.Records {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	_, err := l.d.Compact(ctx, want, keepAll, nil)
+	return err
+}
+
+// A version that its owner dropped still kept an older one dead. What is put next does not know it, so a tombstone has to.
+func TestWhatADroppedVersionKeptDead(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 2*time.Hour)
+	l.sync()
+	l.sealAll()
+	l.mustPut(1, 2, 100, 3*time.Hour) // outlives the first one's segment: no tombstone
+	l.sync()
+	l.sealAll()
+	_, f, err := l.d.Get(nil, hashOf(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.d.Drop(hashOf(1), f)
+	l.mustPut(1, 3, 100, 30*time.Second)
+	l.sync()
+	if err := l.compact(context.Background(), 2); err != nil {
+		t.Fatal(err)
+	}
+	l.now.Add(60_000)
+	l.reopen()
+	l.house()
+	l.reopen()
+	if seq := l.seqOf(1); seq == 1 {
+		t.Fatal("the first version came back")
+	}
+}
+
+// A version that a compaction finds dead, because its owner says so, leaves a tombstone in its place.
+func TestWhatACompactedVersionKeptDead(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 2*time.Hour)
+	l.sync()
+	l.sealAll()
+	l.mustPut(1, 2, 100, 3*time.Hour)
+	l.sync()
+	purged := func(_ []byte, f Found) ([]uint64, bool) { return nil, f.Seq != 2 }
+	if _, err := l.d.Compact(context.Background(), func(i SegmentInfo) bool { return i.Live > 0 }, purged, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.wantSeq(1, 0, "purged")
+	l.reopen()
+	l.wantSeq(1, 0, "after a restart")
+}
+
+// A compaction that was cut short leaves copies behind that nothing points to. They are superseded like what the index knows.
+func TestCopiesThatAMoveLeaves(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		l := newLife(t, nil)
+		l.mustPut(1, 1, 100, 20*time.Minute)
+		l.sync()
+		l.mustPut(2, 2, 100, 50*time.Minute)
+		l.sync()
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := l.d.Compact(ctx, func(SegmentInfo) bool { return true }, keepAll, func(c Compaction) {
+			if c.RecordsMoved > 0 {
+				cancel()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		l.sync()
+		if restart {
+			l.crash()
+			l.open()
+		}
+		l.wantSeq(1, 1, "moved")
+		l.mustPut(1, 3, 100, 20*time.Second)
+		l.sync()
+		l.wantSeq(1, 3, "replaced")
+		l.evictTo(1)
+		l.reopen()
+		if seq := l.seqOf(1); seq == 1 {
+			t.Fatalf("restart %v: the copy came back", restart)
+		}
+	}
+}
+
+// Of several tombstones for one version, a crash may leave only one that does not last. The next start sees to the others.
+func TestTombstonesThatACrashLeftOut(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 5*time.Hour)
+	l.mustPut(2, 2, 100, 40*time.Second)
+	l.sync()
+	l.d.writerMu.Lock()
+	err := l.d.commit(0, work{tombs: []tombstone{{hashOf(1), 3, l.now.Load() + 30_000}}}, l.now.Load())
+	l.d.writerMu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.crash()
+	l.open()
+	l.wantSeq(1, 0, "kept out by the tombstone")
+	l.mustPut(1, 4, 100, 20*time.Second)
+	l.sync()
+	l.now.Add(50_000)
+	l.house()
+	l.reopen()
+	l.wantSeq(1, 0, "after the tombstone's segment expired")
+}
+
+// A file that cannot be removed stays on the disk, and so must what keeps its records dead.
+func TestUnlinkThatFails(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 10*time.Minute)
+	l.sync()
+	l.sealAll()
+	bad := filepath.Base(segmentFiles(t, l.dir)[0])
+	l.mustPut(1, 2, 100, 30*time.Second)
+	l.sync()
+	l.faults(func(_ int64, op, name string) vfs.Verdict {
+		if op == "remove" && filepath.Base(name) == bad {
+			return vfs.Fail
+		}
+		return vfs.Pass
+	})
+	before := l.d.diskBytes.Load()
+	l.now.Add(31_000)
+	l.evictTo(0)
+	l.house()
+	if n := l.d.diskBytes.Load(); n == 0 || n >= before {
+		t.Errorf("%d bytes are counted, %d before", n, before)
+	}
+	l.crash()
+	l.faults(nil)
+	l.open()
+	l.wantSeq(1, 0, "its file could not be removed")
+	l.mustPut(1, 3, 100, time.Hour)
+	l.sync()
+	l.evictTo(0)
+	if files := segmentFiles(t, l.dir); len(files) != 0 || l.d.diskBytes.Load() != 0 {
+		t.Errorf("left: %v, %d bytes", files, l.d.diskBytes.Load())
+	}
+	// The same without a crash: what could not be removed is removed later, by housekeeping.
+	l.mustPut(5, 5, 100, 10*time.Minute)
+	l.sync()
+	l.sealAll()
+	bad = filepath.Base(segmentFiles(t, l.dir)[0])
+	l.faults(func(_ int64, op, name string) vfs.Verdict {
+		if op == "remove" && filepath.Base(name) == bad {
+			return vfs.Fail
+		}
+		return vfs.Pass
+	})
+	l.evictTo(0)
+	l.wantSeq(5, 0, "evicted")
+	l.mustPut(5, 6, 100, 30*time.Second) // supersedes what is in the file that is still there
+	l.sync()
+	crashed := copyDir(t, l.dir)
+	l.faults(nil)
+	l.house()
+	if files := segmentFiles(t, l.dir); len(files) == 0 || filepath.Base(files[0]) == bad {
+		t.Errorf("left: %v", files)
+	}
+	l.d.Discard()
+	l.dir = crashed
+	l.open()
+	l.wantSeq(5, 6, "after a crash")
+	l.now.Add(31_000)
+	l.house()
+	l.reopen()
+	l.wantSeq(5, 0, "after a crash, and later")
+}
