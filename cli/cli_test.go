@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 		"backend":  backendMain,
 		"get":      getMain,
 		"reload":   reloadMain,
+		"metrics":  metricsMain,
 	})
 }
 
@@ -243,6 +244,22 @@ func get(url string, quiet bool) error {
 	}
 	fmt.Println("bytes:", len(body))
 	return err
+}
+
+// metrics DATADIR: prints the page for Prometheus.
+func metricsMain() {
+	c := http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", filepath.Join(os.Args[1], "admin.sock"))
+		},
+	}}
+	resp, err := c.Get("http://localhost/metrics")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "metrics:", err)
+		os.Exit(1)
+	}
+	defer resp.Body.Close()
+	io.Copy(os.Stdout, resp.Body)
 }
 
 // reload DATADIR: asks the gateway to read its configuration again, and prints what it says.

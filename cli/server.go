@@ -15,6 +15,7 @@ import (
 	"stagecache/gateway"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
+	"stagecache/gateway/metrics"
 	"stagecache/internal/dirlock"
 )
 
@@ -111,7 +112,9 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		return nil, err
 	}
 	s.admin = &http.Server{
-		Handler:           control.Handler(s.local, control.HandlerOptions{Ready: s.notReady, Reload: s.reload, Logger: s.log}),
+		Handler: control.Handler(s.local, control.HandlerOptions{
+			Ready: s.notReady, Reload: s.reload, Metrics: metrics.Handler(s.gateway.Metrics(), s.local, s.log), Logger: s.log,
+		}),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,

@@ -61,7 +61,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 			up.close() // it was asked for without the conditions; now that nobody shares it, they may be put
 			return goAlone
 		}
-		x.stage.counters.misses.Add(1)
+		x.countMiss()
 		x.streamAlone(up, why)
 		return attended
 	}
@@ -86,8 +86,7 @@ func isFailure(status int) bool {
 
 func (x *exchange) countShared(r *reader) {
 	if r.holder {
-		x.stage.counters.misses.Add(1)
-		x.result = "miss"
+		x.countMiss()
 	} else {
 		x.stage.counters.coalesced.Add(1)
 		x.result = "collapsed"

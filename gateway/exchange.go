@@ -11,6 +11,7 @@ import (
 
 	"stagecache/engine"
 	"stagecache/gateway/config"
+	"stagecache/gateway/metrics"
 	"stagecache/gateway/policy"
 )
 
@@ -49,6 +50,7 @@ type exchange struct {
 	target []byte // the key under which the answer to this request is looked for; one of key and variant
 	warn   bool   // its Cache-Control was ignored, and it is to be told
 	result string
+	series *metrics.Series // nil until the route is known
 
 	*buffers
 }

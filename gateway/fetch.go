@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stagecache/engine"
+	"stagecache/gateway/metrics"
 	"stagecache/gateway/policy"
 	"stagecache/gateway/stored"
 )
@@ -25,6 +26,7 @@ type job struct {
 	store   *engine.Store
 	lease   *engine.Lease
 	fill    *fill
+	series  *metrics.Series
 
 	req      *http.Request
 	key      []byte            // of the resource
@@ -57,6 +59,7 @@ func (j *job) run() {
 	begun := time.Now()
 	j.stage.counters.backend.Add(1)
 	up, p := j.backend.ask(j.g.ctx, j.req)
+	j.series.Backend(time.Since(begun))
 	if p != nil {
 		j.g.backendFailed(j.stage, j.backend, p)
 		j.lease.Abandon(errNotStored)

@@ -17,6 +17,7 @@ import (
 	"stagecache/engine"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
+	"stagecache/gateway/metrics"
 	"stagecache/internal/clock"
 )
 
@@ -66,9 +67,10 @@ type Gateway struct {
 	begun time.Time
 	via   string // the name by which a request that comes round again is known
 
-	state  atomic.Pointer[state] // the configuration at work
-	access accessLog
-	cert   certificate
+	state   atomic.Pointer[state] // the configuration at work
+	access  accessLog
+	metrics *metrics.Recorder
+	cert    certificate
 
 	ctx     context.Context // of all fetches; it ends when Shutdown has run out of time, or is done
 	cancel  context.CancelCauseFunc
@@ -98,7 +100,7 @@ func New(o Options) (*Gateway, error) {
 	o.defaults()
 	var id [4]byte
 	rand.Read(id[:]) // never fails, by its documentation
-	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), via: viaPrefix + hex.EncodeToString(id[:])}
+	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), metrics: metrics.NewRecorder(), via: viaPrefix + hex.EncodeToString(id[:])}
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	if err := g.start(o.Config); err != nil {
 		g.cancel(errStop)

@@ -13,14 +13,8 @@ import (
 // hit answers from a fresh entry, or from a stale one that may be used while it is refreshed.
 func (x *exchange) hit(f *found) {
 	now := x.g.now()
-	c := &x.stage.counters
-	c.hits.Add(1)
-	c.saved.Add(int64(f.answer.Fetch))
-	x.result = "hit"
-	if f.entry.Stale {
-		c.stale.Add(1)
-		x.result = "stale"
-	}
+	x.countHit(f.entry.Stale)
+	x.stage.counters.saved.Add(int64(f.answer.Fetch))
 	x.serveStored(f.answer, policy.Age(f.entry.Stored, now, f.answer.InitialAge),
 		policy.CacheStatus{Hit: true, HasTTL: true, TTL: ttlOf(f, now)})
 }
@@ -37,10 +31,7 @@ func ttlOf(f *found, now time.Time) int64 {
 // serveError answers from a stale entry because the backend could not: status is what it said, 0 if nothing.
 func (x *exchange) serveError(f *found, status int) {
 	now := x.g.now()
-	c := &x.stage.counters
-	c.hits.Add(1)
-	c.stale.Add(1)
-	x.result = "stale"
+	x.countHit(true)
 	x.serveStored(f.answer, policy.Age(f.entry.Stored, now, f.answer.InitialAge), policy.CacheStatus{
 		Forward: policy.ForwardStale, ForwardStatus: status, HasTTL: true, TTL: ttlOf(f, now), Detail: "stale-if-error",
 	})

@@ -189,7 +189,7 @@ func (x *exchange) refresh() {
 func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale bool) *job {
 	shared := x.outHeader(true)
 	return &job{
-		g: x.g, stage: x.stage, m: x.m, backend: x.backend, store: x.store, lease: lease, fill: f,
+		g: x.g, stage: x.stage, m: x.m, backend: x.backend, store: x.store, lease: lease, fill: f, series: x.series,
 		req:      x.outRequest(shared),
 		key:      slices.Clone(x.key),
 		leaseKey: key,

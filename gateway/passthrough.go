@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"strings"
+	"time"
 
 	"stagecache/gateway/policy"
 )
@@ -58,6 +59,7 @@ var (
 func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Request)) {
 	x.w.stream()
 	x.stage.counters.backend.Add(1)
+	asked := time.Now()
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(errDone)
 	dog := newWatchdog(x.backend.cfg.Timeout, cancel)
@@ -71,11 +73,10 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 	// counted tells hits by a stale entry from misses, which is known when there is an answer, or none.
 	count := func() {
 		if x.result != "bypass" {
-			x.stage.counters.misses.Add(1)
-			x.result = "miss"
+			x.countMiss()
 		}
 	}
-	status := 0
+	status, answered := 0, false
 	p := &httputil.ReverseProxy{
 		Transport:     x.backend.transport,
 		BufferPool:    copyPool,
@@ -87,6 +88,8 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			dog.retire()
+			answered = true
+			x.series.Backend(time.Since(asked))
 			if resp.StatusCode == http.StatusSwitchingProtocols {
 				count()
 				return nil
@@ -117,6 +120,9 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 				count()
 				x.gone()
 			}
+			if !answered {
+				x.series.Backend(time.Since(asked))
+			}
 			if stale.within(x.m.StaleIfError, x.g.now()) {
 				x.serveError(stale, status)
 				return
@@ -141,7 +147,6 @@ func endless(h http.Header) bool {
 func (x *exchange) streamAlone(up *upstream, why string) {
 	defer up.close()
 	defer context.AfterFunc(x.r.Context(), func() { up.cancel(errUnread) })()
-	x.result = "miss"
 	resp, h := up.resp, x.w.Header()
 	for name, values := range resp.Header {
 		h[name] = values

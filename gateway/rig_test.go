@@ -346,6 +346,18 @@ func (r *rig) wantStats(change func(*RequestStats)) {
 	if got != want {
 		r.t.Errorf("counters are %+v, want %+v", got, want)
 	}
+	var hits, misses float64
+	for k, v := range counted(r.t, r.g) {
+		switch {
+		case strings.HasSuffix(k, " cache_hits"):
+			hits += v
+		case strings.HasSuffix(k, " cache_misses"):
+			misses += v
+		}
+	}
+	if hits != float64(want.Hits) || misses != float64(want.Misses) {
+		r.t.Errorf("the counters by method have %v hits and %v misses, want %d and %d", hits, misses, want.Hits, want.Misses)
+	}
 }
 
 // fixed answers with headers (name, value, ...) and a body.

@@ -43,6 +43,7 @@ func (x *exchange) end() {
 			p = nil
 		}
 	}
+	x.countDone()
 	x.g.access.write(x)
 	x.buffers.release()
 	x.limitRest()
@@ -146,6 +147,7 @@ func (x *exchange) find() *problem {
 		x.verb = http.MethodGet
 	}
 	x.m, x.params = x.stage.settings(x.verb, x.below)
+	x.countUnder()
 	read := policy.Resolve(x.below)
 	if read.Climbs {
 		return badRequest("the path leads out of its stage with \"..\" segments")

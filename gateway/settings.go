@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"stagecache/gateway/config"
+	"stagecache/gateway/metrics"
 	"stagecache/gateway/policy"
 )
 
 // method is what an entry of a stage's methods (or its default) comes to, worked out once so that a request does not have to.
 type method struct {
 	config.Settings
-	template string // the entry's; empty for the default: then the route's counts
-	explicit bool   // names one verb and switches its caching on by itself: only so are others than GET cached
+	template string            // the entry's; empty for the default: then the route's counts
+	count    *metrics.Resource // nil for the default
+	explicit bool              // names one verb and switches its caching on by itself: only so are others than GET cached
 
 	declared []policy.KeyParameter // key mode declared
 	headers  []string              // key mode full, canonical

@@ -11,6 +11,7 @@ import (
 
 	"stagecache/engine"
 	"stagecache/gateway/config"
+	"stagecache/gateway/metrics"
 	"stagecache/gateway/policy"
 )
 
@@ -28,6 +29,7 @@ type stage struct {
 type route struct {
 	template string
 	backend  *backend
+	count    *metrics.Resource
 }
 
 // site is what a stage keeps across reloads: its store and what belongs to the entries in it.
@@ -58,7 +60,7 @@ func newSite(name string, now func() time.Time) *site {
 	return &site{name: name, marks: newMarks(now), budget: &budget{}}
 }
 
-func newStage(cfg *config.Stage, backends map[string]*backend, st *site) (*stage, error) {
+func newStage(cfg *config.Stage, backends map[string]*backend, st *site, rec *metrics.Recorder) (*stage, error) {
 	fail := func(err error) (*stage, error) { return nil, fmt.Errorf("stage %s: %w", cfg.Name, err) }
 	if cfg.Mode != config.ModeAPIGateway {
 		return fail(fmt.Errorf("mode %q is not supported yet", cfg.Mode))
@@ -80,7 +82,7 @@ func newStage(cfg *config.Stage, backends map[string]*backend, st *site) (*stage
 		if be == nil {
 			return fail(fmt.Errorf("route %s names the backend %q, which is not there", r.Path, r.Backend))
 		}
-		if err := s.routes.Add(policy.Any, tpl, &route{template: r.Path, backend: be}); err != nil {
+		if err := s.routes.Add(policy.Any, tpl, &route{template: r.Path, backend: be, count: rec.Resource(cfg.Name, r.Path)}); err != nil {
 			return fail(err)
 		}
 	}
@@ -93,6 +95,7 @@ func newStage(cfg *config.Stage, backends map[string]*backend, st *site) (*stage
 		if err != nil {
 			return fail(fmt.Errorf("%s %s: %w", e.Verb, e.Template, err))
 		}
+		m.count = rec.Resource(cfg.Name, e.Template)
 		if err := s.methods.Add(e.Verb, tpl, m); err != nil {
 			return fail(err)
 		}

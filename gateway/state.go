@@ -43,7 +43,7 @@ func (g *Gateway) build(cfg *config.Config, old *state) (*state, map[*site]*engi
 		if at == nil {
 			at = newSite(c.Name, g.now)
 		}
-		st, err := newStage(c, s.backends, at)
+		st, err := newStage(c, s.backends, at, g.metrics)
 		if err != nil {
 			return nil, opened, err
 		}

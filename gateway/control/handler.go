@@ -16,9 +16,10 @@ import (
 
 // HandlerOptions are what the admin socket offers beside the Service.
 type HandlerOptions struct {
-	Ready  func() error                    // answers /readyz: why not yet, or not any more; nil: always ready
-	Reload func(ctx context.Context) error // answers POST /v1/reload, and logs what came of it; nil: 404
-	Logger *slog.Logger                    // panics and failures; nil: none
+	Ready   func() error                    // answers /readyz: why not yet, or not any more; nil: always ready
+	Metrics http.Handler                    // answers GET /metrics; nil: 404
+	Reload  func(ctx context.Context) error // answers POST /v1/reload, and logs what came of it; nil: 404
+	Logger  *slog.Logger                    // panics and failures; nil: none
 }
 
 const (
@@ -51,6 +52,7 @@ type stageList struct {
 //
 //	GET    /healthz                 200 as long as the process answers
 //	GET    /readyz                  200, or 503 until every index is loaded and while the gateway stops
+//	GET    /metrics                 figures for Prometheus
 //	GET    /v1/stats                statistics of all stages
 //	GET    /v1/stages               the list of stages
 //	GET    /v1/stages/{s}           settings of one
@@ -75,6 +77,9 @@ func Handler(svc Service, o HandlerOptions) http.Handler {
 	route("/v1/stages/{s}/flush", map[string]action{"POST": h.flush})
 	route("/v1/stages/{s}/purge", map[string]action{"POST": h.purge})
 	mux.HandleFunc("/v1/stages/{s}/compact", h.compact)
+	if o.Metrics != nil {
+		mux.HandleFunc("/metrics", h.metrics)
+	}
 	if o.Reload != nil {
 		route("/v1/reload", map[string]action{"POST": h.reload})
 	}
@@ -173,6 +178,15 @@ func (h *handler) ready(*http.Request) (any, error) {
 		}
 	}
 	return map[string]string{"status": "ready"}, nil
+}
+
+func (h *handler) metrics(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		writeNotAllowed(w, r, http.MethodGet)
+		return
+	}
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerWriting))
+	h.o.Metrics.ServeHTTP(w, r)
 }
 
 func (h *handler) allStats(r *http.Request) (any, error) {

@@ -49,6 +49,23 @@ func TestEveryRouteReachesItsService(t *testing.T) {
 	}
 }
 
+func TestMetricsAreAskedForWithGETAlone(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "up 1") })
+	h := Handler(&fake{}, HandlerOptions{Metrics: page})
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "http://localhost/metrics", nil))
+		if w.Code != want || want == 200 && w.Body.String() != "up 1" {
+			t.Errorf("%s: %d %q, want %d", method, w.Code, w.Body, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	Handler(&fake{}, HandlerOptions{}).ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/metrics", nil))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("without metrics: %d, want 404", w.Code)
+	}
+}
+
 func TestWhatIsWrongWithARequestIsSaidInJSON(t *testing.T) {
 	for _, c := range []struct {
 		name, method, path, body string
