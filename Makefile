@@ -29,8 +29,10 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) .ci/run fuzz
 
 bench-engine: ## the engine's figures, beside its rivals' (SHORT=1: under 3 minutes)
-	go run ./bench/engine $(short)
-	cd bench/peers && go run . $(short)
+	@set -e; sheet=$$(mktemp); trap 'rm -f "$$sheet"' EXIT; \
+	go run ./bench/engine $(short) -sheet "$$sheet"; \
+	(cd bench/peers && go run . $(short) -sheet "$$sheet"); \
+	printf '\nall figures of both programs:\n'; cat "$$sheet"
 
 bench-gateway: ## the gateway's figures, beside its rivals' (SHORT=1: under 3 minutes)
 	go run ./bench/gateway $(short)

@@ -1,7 +1,7 @@
 // Command engine measures package engine on a real disk and prints its figures.
 //
 //	go run ./bench/engine            # some minutes, and about twice -size on the disk
-//	go run ./bench/engine -short     # under three minutes
+//	go run ./bench/engine -short     # under two minutes: smaller stores, fewer rounds, without warm
 //	go run ./bench/engine -only put -profile DIR
 //
 // Stages run one after the other, each in a store of its own below -dir: put (writes, until closed; only what can be read
@@ -11,5 +11,6 @@
 // to nothing, happens).
 //
 // The output ends with a line per figure; see package report for its form. Rates are medians of several rounds.
-// Comparisons with other engines are not made here.
+// Comparisons with other engines are made by bench/peers. -sheet FILE appends the figures to a file too, so that a run of both
+// (make bench-engine) can end with all of them.
 package main

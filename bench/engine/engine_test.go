@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,7 +83,7 @@ func TestAFewMissesAreTheIndexsRightAndManyAreNot(t *testing.T) {
 
 func TestSmallValuesKnowTheirNumber(t *testing.T) {
 	v := small.Append(nil, 5)
-	if len(v) != 32 || !small.Is(v, 5) || small.Is(v, 6) {
+	if len(v) != 8 || !small.Is(v, 5) || small.Is(v, 6) {
 		t.Errorf("value %q", v)
 	}
 }
@@ -91,7 +92,7 @@ func TestChooseAddsWhatAStageNeeds(t *testing.T) {
 	for only, want := range map[string]string{
 		"": "put warm cold memory steady restart idle", "cold": "put cold", "idle,put": "put idle", "steady": "steady",
 	} {
-		got, err := choose(only)
+		got, err := choose(only, false)
 		var names []string
 		for _, s := range got {
 			names = append(names, s.name)
@@ -100,8 +101,21 @@ func TestChooseAddsWhatAStageNeeds(t *testing.T) {
 			t.Errorf("-only %q chooses %q, %v; want %q", only, names, err, want)
 		}
 	}
-	if _, err := choose("put,lukewarm"); err == nil || !strings.Contains(err.Error(), `"lukewarm"`) || !strings.Contains(err.Error(), "restart") {
+	if _, err := choose("put,lukewarm", true); err == nil || !strings.Contains(err.Error(), `"lukewarm"`) || !strings.Contains(err.Error(), "restart") {
 		t.Errorf("an unknown stage: %v", err)
+	}
+}
+
+func TestAShortRunDoesWithoutWarmUnlessItIsNamed(t *testing.T) {
+	has := func(only string) bool {
+		got, err := choose(only, true)
+		if err != nil || len(got) == 0 {
+			t.Fatalf("-short -only %q: %d stages, %v", only, len(got), err)
+		}
+		return slices.ContainsFunc(got, func(s stage) bool { return s.name == "warm" })
+	}
+	if has("") || !has("warm") {
+		t.Errorf("warm is run: %v unnamed, %v named", has(""), has("warm"))
 	}
 }
 

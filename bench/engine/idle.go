@@ -32,7 +32,7 @@ func (b *bench) idleRounds(s *engine.Store) error {
 	if err := pause(b.ctx, 2*time.Second); err != nil { // what the puts left to do
 		return err
 	}
-	seconds := b.rounds(15, 8)
+	seconds := b.rounds(15, 4)
 	quiet, err := b.written(func() error { return pause(b.ctx, time.Duration(seconds)*time.Second) })
 	if err != nil {
 		return err

@@ -65,10 +65,11 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench/engine", flag.ContinueOnError)
 	dir := flags.String("dir", "", "`folder` on a real disk to work in; a folder of its own is made in it and removed (default: the temporary folder)")
 	corpus := flags.String("corpus", "", "`folder` of JSON payloads for put, warm, cold and steady (default: generated JSON of 1 KiB)")
-	short := flags.Bool("short", false, "under three minutes: smaller stores, fewer rounds")
+	short := flags.Bool("short", false, "under two minutes: smaller stores, fewer rounds, without warm")
 	size := flags.String("size", "", "`capacity` of the stores, such as 20GB (default: 4GB, with -short 320MB)")
 	memory := flags.String("memory", "0", "`bytes` of memory for the stores; 0: disk only, but for the memory stage")
 	only := flags.String("only", "", "comma-separated `stages` to run (default: all)")
+	sheet := flags.String("sheet", "", "`file` to which the figures are appended as well")
 	profile := flags.String("profile", "", "`folder` for processor and allocation profiles of each stage")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -92,7 +93,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if b.size < minSize {
 		return fmt.Errorf("-size is %s: figures of less than %s say nothing", *size, config.FormatSize(minSize))
 	}
-	todo, err := choose(*only)
+	todo, err := choose(*only, *short)
 	if err != nil {
 		return err
 	}
@@ -117,14 +118,21 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	fmt.Fprintln(out)
 	b.sheet.NotMeasured("they compare with another engine, which takes a module of its own, bench/peers", "put_vs_badger", "get_warm_vs_badger")
-	return b.sheet.Print(out)
+	if err := b.sheet.Print(out); err != nil || *sheet == "" {
+		return err
+	}
+	return b.sheet.AppendTo(*sheet)
 }
 
 // minSize keeps cold reads from hitting pages that earlier ones of the same round have read.
 const minSize = 128_000_000
 
-// choose finds the stages that are named, in their usual order, with what they need before them.
-func choose(only string) ([]stage, error) {
+// choose finds the stages that are named, in their usual order, with what they need before them. A short run, if nothing is
+// named, does without warm: its figure counts beside a rival's, and bench/peers has both.
+func choose(only string, short bool) ([]stage, error) {
+	if only == "" && short {
+		return slices.DeleteFunc(slices.Clone(stages), func(s stage) bool { return s.name == "warm" }), nil
+	}
 	if only == "" {
 		return stages, nil
 	}
@@ -159,7 +167,7 @@ func (b *bench) place(dir string, todo []stage) error {
 	name, inMemory, free, err := machine.FileSystem(made)
 	need := b.size*2 + b.size/4
 	if slices.ContainsFunc(todo, func(s stage) bool { return s.name == "restart" }) {
-		need += int64(b.restartEntries()) * 200
+		need += restartEntries * 200
 	}
 	switch {
 	case err != nil:

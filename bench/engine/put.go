@@ -21,7 +21,7 @@ const fillShare = 0.6
 // put measures writing: from the first Put to the end of Close, counting only what is readable after reopening.
 func (b *bench) put() error {
 	var rates []float64
-	for round := range b.rounds(3, 3) {
+	for round := range b.rounds(3, 1) {
 		if b.filled != nil {
 			if err := b.remove(b.filled.name); err != nil {
 				return err

@@ -65,6 +65,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 0, "rounds of disk and memory (default 3)")
 	megabytes := flags.Int64("mb", 0, "`megabytes` of keys and values in one fill (default 1000, with -short 150)")
 	only := flags.String("rivals", "", "comma-separated `names` of the stores on disk to measure, ours included (default: all)")
+	sheet := flags.String("sheet", "", "`file` to which the figures are appended as well")
 	flags.StringVar(&b.profiles, "profile", "", "`folder` for a processor profile of the first round of each rival")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -117,7 +118,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		}
 	}
 	b.printf("\n")
-	return b.sheet.Print(b.out)
+	if err := b.sheet.Print(b.out); err != nil || *sheet == "" {
+		return err
+	}
+	return b.sheet.AppendTo(*sheet)
 }
 
 // choose reads the parts that the arguments name.

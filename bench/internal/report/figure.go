@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -78,6 +79,22 @@ func (s *Sheet) Print(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return errors.Join(append(s.errs, err)...)
+}
+
+// AppendTo adds a line per figure to a file, which is made if need be: where several programs measure for one run, what the file
+// holds at the end are the figures of all.
+func (s *Sheet) AppendTo(file string) (err error) {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for _, figure := range s.figures {
+		if _, err := fmt.Fprintln(f, figure); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Number writes a value with three significant digits or more, without exponent or separators: "0.0312", "1.04", "18400".

@@ -2,6 +2,8 @@ package report
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,6 +83,26 @@ func TestNumbersForScriptsAndForReaders(t *testing.T) {
 		if got := Bytes(n); got != want {
 			t.Errorf("Bytes(%d) is %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestSheetsOfSeveralProgramsMeetInOneFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sheet")
+	var want strings.Builder
+	for _, name := range []string{"a", "b"} {
+		var s Sheet
+		s.Add(Figure{Name: name, Value: 2, Unit: "x", Ours: "2", Theirs: "1"})
+		s.NotMeasured("no figure", "c")
+		if err := s.AppendTo(file); err != nil {
+			t.Fatal(err)
+		}
+		want.WriteString("figure " + name + " 2.00 x (ours 2, theirs 1)\n")
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != want.String() {
+		t.Errorf("the file holds %q, %v; want %q", got, err, want.String())
+	}
+	if err := new(Sheet).AppendTo(filepath.Join(file, "x")); err == nil {
+		t.Error("a file that cannot be made is no error")
 	}
 }
 
