@@ -48,18 +48,20 @@ type settings struct {
 	keys        int
 	sizes       []int
 	profile     string
+	wrk         string // the program; "": a client of our own
 	serverCPUs  []int
 	clientCPUs  []int
 }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench/gateway", flag.ContinueOnError)
-	short := flags.Bool("short", false, "under one minute: fewer and shorter rounds")
+	short := flags.Bool("short", false, "under three minutes: fewer and shorter rounds")
 	connections := flags.Int("connections", 32, "keep-alive connections of the client")
 	keys := flags.Int("keys", 1000, "different resources")
 	bodies := flags.String("bodies", "1024,16384", "comma-separated sizes of bodies in bytes, 256 to 60000")
 	dir := flags.String("dir", "", "`folder` for the gateway's store; a folder of its own is made in it and removed (default: the temporary folder)")
 	pin := flags.Bool("pin", true, "keep servers and client on different processors, where there are some")
+	own := flags.Bool("own-client", false, "load by a client of our own even where wrk is installed")
 	profile := flags.String("profile", "", "`folder` for profiles of both servers, taken in rounds that do not count")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -113,11 +115,24 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	} else {
 		fmt.Fprintln(out, "processors: servers and client share them, so the client's cost is part of every rate")
 	}
+	if wrk, err := look("wrk"); err == nil && !*own {
+		s.wrk = wrk
+		fmt.Fprintln(out, "client:", versionOf(wrk, "-v"))
+	} else {
+		fmt.Fprintln(out, "client: our own; wrk (apt package wrk) would take less of a processor")
+	}
+	for _, r := range rivals {
+		if path, err := look(r.program); err == nil {
+			fmt.Fprintf(out, "%s: %s\n", r.name, versionOf(path, r.version))
+		}
+	}
 	var sheet report.Sheet
-	sheet.NotMeasured("they need nginx and Varnish beside the gateway", "hit_cpu_vs_nginx", "hit_cpu_vs_varnish")
 	m, err := newMatch(made, s)
 	if err != nil {
 		return err
+	}
+	for _, r := range m.absent {
+		sheet.NotMeasured(fmt.Sprintf("%s is not installed (apt package %s)", r.name, r.pkg), "hit_cpu_vs_"+r.name)
 	}
 	err = m.play(ctx, out, &sheet)
 	if err = errors.Join(err, m.close()); err != nil {

@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"stagecache/bench/internal/child"
@@ -18,20 +21,25 @@ import (
 	"stagecache/bench/internal/values"
 )
 
-// match has both servers, the client, and the backend behind the gateway, which lives here: it is asked once per resource.
+// match has the servers, the client, and the backend behind the caches, which lives here: each cache asks it once per resource.
 type match struct {
 	settings
+	dir     string
 	backend *http.Server
-	client  *child.Child
-	sides   [2]*side
+	asked   atomic.Int64 // requests that the backend got
+	client  load
+	sides   []*side // ours first
+	absent  []rival
 	sources map[int]*values.Source
 }
 
 // side is one server.
 type side struct {
 	name    string
-	process *child.Child
 	address string
+	pid     int
+	process *child.Child // nil for a rival
+	stop    func() error
 }
 
 // contentType and etag are the answers' headers, besides their length.
@@ -48,7 +56,7 @@ func parsePath(path string) (size, i int, ok bool) {
 }
 
 func newMatch(dir string, s settings) (m *match, err error) {
-	m = &match{settings: s, sources: make(map[int]*values.Source)}
+	m = &match{settings: s, dir: dir, sources: make(map[int]*values.Source)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.close())
@@ -64,33 +72,53 @@ func newMatch(dir string, s settings) (m *match, err error) {
 	m.backend = &http.Server{Handler: http.HandlerFunc(m.answer)}
 	go m.backend.Serve(ln)
 
+	address := ln.Addr().String()
 	profiled := s.profile != ""
-	for i, setup := range []struct {
+	for _, setup := range []struct {
 		name  string
 		value any
 	}{
-		{"gateway", gatewaySetup{Dir: filepath.Join(dir, "gateway"), Backend: "http://" + ln.Addr().String(), Profiled: profiled}},
+		{"gateway", gatewaySetup{Dir: filepath.Join(dir, "gateway"), Backend: "http://" + address, Profiled: profiled}},
 		{"bare", bareSetup{Sizes: s.sizes, Keys: s.keys, Profiled: profiled}},
 	} {
 		sd := &side{name: setup.name}
 		if sd.process, err = child.Start(setup.name, s.serverCPUs, setup.value, &sd.address); err != nil {
 			return m, err
 		}
-		m.sides[i] = sd
+		sd.pid, sd.stop = sd.process.PID(), sd.process.Close
+		m.sides = append(m.sides, sd)
 	}
-	m.client, err = child.Start("client", s.clientCPUs, nil, nil)
+	for _, r := range rivals {
+		path, err := look(r.program)
+		if err != nil {
+			m.absent = append(m.absent, r)
+			continue
+		}
+		processors := len(s.serverCPUs)
+		if processors == 0 {
+			processors = runtime.NumCPU()
+		}
+		d, listen, err := r.start(path, filepath.Join(dir, r.name), address, s.serverCPUs, processors)
+		if err != nil {
+			return m, err
+		}
+		m.sides = append(m.sides, &side{name: r.name, address: listen, pid: d.cmd.Process.Pid, stop: d.stop})
+	}
+	if s.wrk != "" {
+		m.client = wrkLoad{path: s.wrk, dir: dir, cpus: s.clientCPUs}
+	} else {
+		m.client, err = newOwnLoad(s.clientCPUs)
+	}
 	return m, err
 }
 
 func (m *match) close() error {
 	var errs []error
 	if m.client != nil {
-		errs = append(errs, m.client.Close())
+		errs = append(errs, m.client.close())
 	}
 	for _, sd := range m.sides {
-		if sd != nil {
-			errs = append(errs, sd.process.Close())
-		}
+		errs = append(errs, sd.stop())
 	}
 	if m.backend != nil {
 		errs = append(errs, m.backend.Close())
@@ -100,6 +128,7 @@ func (m *match) close() error {
 
 // answer is the backend.
 func (m *match) answer(w http.ResponseWriter, r *http.Request) {
+	m.asked.Add(1)
 	size, i, ok := parsePath(r.URL.Path)
 	src := m.sources[size]
 	if !ok || src == nil {
@@ -108,6 +137,7 @@ func (m *match) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Etag", etagOf(size))
+	w.Header().Set("Content-Length", strconv.Itoa(size)) // else it comes in chunks, and nginx would send every hit in chunks
 	w.Write(src.Append(nil, uint64(i)))
 }
 
@@ -124,7 +154,7 @@ func (m *match) play(ctx context.Context, out io.Writer, sheet *report.Sheet) er
 		}
 	}
 	if m.profile != "" {
-		return m.profiles(out)
+		return m.profiles(ctx, out)
 	}
 	return nil
 }
@@ -162,111 +192,144 @@ type turn struct {
 	bytes     float64 // allocated per request
 }
 
-func (m *match) turn(sd *side, size int, d time.Duration) (turn, error) {
-	var before, after counters
-	if err := sd.process.Ask("counters", nil, &before); err != nil {
-		return turn{}, err
-	}
-	var t turn
-	err := m.client.Ask("run", clientRun{Address: sd.address, Size: size, Keys: m.keys, Connections: m.connections, Duration: d}, &t.Result)
+func (m *match) turn(ctx context.Context, sd *side, size int, d time.Duration) (t turn, err error) {
+	before, err := m.count(sd)
 	if err != nil {
 		return t, err
 	}
-	if err := sd.process.Ask("counters", nil, &after); err != nil {
+	asked := m.asked.Load()
+	t.Result, err = m.client.run(ctx, clientRun{Address: sd.address, Size: size, Keys: m.keys, Connections: m.connections, Duration: d})
+	if err != nil {
 		return t, err
 	}
-	if sd.name == "gateway" && (after.Misses != before.Misses || int64(after.Hits-before.Hits) != t.Requests) {
+	after, err := m.count(sd)
+	if err != nil {
+		return t, err
+	}
+	if n := m.asked.Load() - asked; n > 0 {
+		return t, fmt.Errorf("%s: %d of %d requests were no hits", sd.name, n, t.Requests)
+	}
+	// wrk leaves the last request of each connection uncounted.
+	if more := int64(after.Hits-before.Hits) - t.Requests; sd.name == "gateway" && (after.Misses != before.Misses || more < 0 || more > int64(m.connections)) {
 		return t, fmt.Errorf("of %d requests %d were hits and %d misses", t.Requests, after.Hits-before.Hits, after.Misses-before.Misses)
 	}
 	n := float64(t.Requests)
-	t.cpu = micros(after.Usage.Total()-before.Usage.Total()) / n
-	t.user = micros(after.Usage.User-before.Usage.User) / n
+	t.cpu = micros(after.usage.Total()-before.usage.Total()) / n
+	t.user = micros(after.usage.User-before.usage.User) / n
 	t.allocs = float64(after.Mallocs-before.Mallocs) / n
 	t.bytes = float64(after.Allocated-before.Allocated) / n
 	return t, nil
 }
 
+// counted is what is known of a server at one moment.
+type counted struct {
+	counters
+	usage machine.Usage
+}
+
+func (m *match) count(sd *side) (c counted, err error) {
+	if sd.process != nil {
+		if err = sd.process.Ask("counters", nil, &c.counters); err != nil {
+			return c, err
+		}
+	}
+	c.usage, err = machine.TreeUsage(sd.pid)
+	return c, err
+}
+
 func (m *match) playSize(ctx context.Context, out io.Writer, sheet *report.Sheet, size int) error {
-	var rate, cpu report.Rounds
-	var turns [2][]turn
+	turns := make([][]turn, len(m.sides))
 	for round := range m.rounds + 1 {
-		var both [2]turn
-		// Who begins changes, so that neither always comes after the other.
+		// Who begins changes, so that none always comes after the same other.
 		for k := range m.sides {
-			side := (round + k) % 2
-			var err error
-			if both[side], err = m.turn(m.sides[side], size, m.duration()); err != nil {
+			side := (round + k) % len(m.sides)
+			t, err := m.turn(ctx, m.sides[side], size, m.duration())
+			if err = errors.Join(err, ctx.Err()); err != nil {
 				return err
 			}
-			if err := ctx.Err(); err != nil {
-				return err
+			if round > 0 { // before that connections, pools and heaps find their size
+				turns[side] = append(turns[side], t)
 			}
-		}
-		if round == 0 {
-			continue // connections, pools and heaps find their size
-		}
-		rate.Add(both[0].PerSecond(), both[1].PerSecond())
-		cpu.Add(both[0].cpu, both[1].cpu)
-		for i := range both {
-			turns[i] = append(turns[i], both[i])
 		}
 	}
 	fmt.Fprintf(out, "\n== bodies of %d bytes\n", size)
 	for i, sd := range m.sides {
-		of := func(f func(turn) float64) float64 {
-			var v []float64
-			for _, t := range turns[i] {
-				v = append(v, f(t))
-			}
-			return report.Median(v)
-		}
-		fmt.Fprintf(out, "%-8s %8s req/s; server %5.2f us of processor time per request (%5.2f in user mode), %5.1f allocations of %5.0f bytes in all; p50 %4.0f us, p99 %5.0f us; header of %d bytes\n",
-			sd.name, report.Count(of(turn.perSecond)), of(func(t turn) float64 { return t.cpu }), of(func(t turn) float64 { return t.user }),
-			of(func(t turn) float64 { return t.allocs }), of(func(t turn) float64 { return t.bytes }),
+		of := func(f func(turn) float64) float64 { return report.Median(each(turns[i], f)) }
+		fmt.Fprintf(out, "%-8s %8s req/s; server %5.2f us of processor time per request (%5.2f in user mode)%s; p50 %4.0f us, p99 %5.0f us; header of %d bytes\n",
+			sd.name, report.Count(of(turn.perSecond)), of(turn.processor), of(func(t turn) float64 { return t.user }), sd.allocations(of),
 			of(func(t turn) float64 { return t.P50 }), of(func(t turn) float64 { return t.P99 }), turns[i][0].HeaderSize)
-	}
-	for _, r := range []struct {
-		what   string
-		rounds report.Rounds
-	}{{"throughput", rate}, {"processor time", cpu}} {
-		least, middle, most := report.Spread(r.rounds.Pairs())
-		fmt.Fprintf(out, "%s round by round, ours by theirs: %s (%s to %s)\n", r.what, report.Number(middle), report.Number(least), report.Number(most))
 	}
 	suffix := "" // the figure as such is about small answers
 	if size != m.sizes[0] {
 		suffix = fmt.Sprintf("_%d", size)
 	}
 	what := fmt.Sprintf(" with bodies of %d bytes", size)
-	sheet.Add(report.Figure{Name: "hit_vs_bare_nethttp" + suffix, Value: rate.Ratio(), Unit: "x",
-		Ours: report.Count(report.Median(rate.Ours)) + " req/s" + what, Theirs: report.Count(report.Median(rate.Theirs)) + " req/s"})
-	sheet.Add(report.Figure{Name: "hit_cpu_vs_bare_nethttp" + suffix, Value: cpu.Ratio(), Unit: "x",
-		Ours: report.Number(report.Median(cpu.Ours)) + " us per request" + what, Theirs: report.Number(report.Median(cpu.Theirs)) + " us"})
+	for i, sd := range m.sides[1:] {
+		rival := sd.name
+		if sd.process != nil {
+			rival = "bare_nethttp"
+		}
+		rate := report.Rounds{Ours: each(turns[0], turn.perSecond), Theirs: each(turns[i+1], turn.perSecond)}
+		cpu := report.Rounds{Ours: each(turns[0], turn.processor), Theirs: each(turns[i+1], turn.processor)}
+		fmt.Fprintf(out, "ours by %s round by round: throughput %s, processor time %s\n", rival, spread(rate), spread(cpu))
+		sheet.Add(report.Figure{Name: "hit_vs_" + rival + suffix, Value: rate.Ratio(), Unit: "x",
+			Ours: report.Count(report.Median(rate.Ours)) + " req/s" + what, Theirs: report.Count(report.Median(rate.Theirs)) + " req/s"})
+		sheet.Add(report.Figure{Name: "hit_cpu_vs_" + rival + suffix, Value: cpu.Ratio(), Unit: "x",
+			Ours: report.Number(report.Median(cpu.Ours)) + " us per request" + what, Theirs: report.Number(report.Median(cpu.Theirs)) + " us"})
+	}
 	return nil
 }
 
-// profiles takes profiles of both servers while they answer. This turn does not count.
-func (m *match) profiles(out io.Writer) error {
+func each(turns []turn, f func(turn) float64) []float64 {
+	v := make([]float64, len(turns))
+	for i, t := range turns {
+		v[i] = f(t)
+	}
+	return v
+}
+
+func spread(r report.Rounds) string {
+	least, middle, most := report.Spread(r.Pairs())
+	return fmt.Sprintf("%s (%s to %s)", report.Number(middle), report.Number(least), report.Number(most))
+}
+
+// allocations says what only a server of ours tells about itself.
+func (sd *side) allocations(of func(func(turn) float64) float64) string {
+	if sd.process == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %.1f allocations of %.0f bytes in all", of(func(t turn) float64 { return t.allocs }), of(func(t turn) float64 { return t.bytes }))
+}
+
+// profiles takes profiles of both our servers while they answer. This turn does not count.
+func (m *match) profiles(ctx context.Context, out io.Writer) error {
 	for _, sd := range m.sides {
-		base := filepath.Join(m.profile, sd.name)
-		if err := sd.process.Ask("profile", base, nil); err != nil {
-			return err
+		if sd.process == nil {
+			continue
 		}
-		if _, err := m.turn(sd, m.sizes[0], 15*time.Second); err != nil {
-			return err
+		for _, size := range m.sizes {
+			base := filepath.Join(m.profile, fmt.Sprintf("%s-%d", sd.name, size))
+			if err := sd.process.Ask("profile", base, nil); err != nil {
+				return err
+			}
+			if _, err := m.turn(ctx, sd, size, 8*time.Second); err != nil {
+				return err
+			}
+			if err := sd.process.Ask("profiled", base, nil); err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "profiles: %s.cpu.pprof, %s.allocs.pprof\n", base, base)
 		}
-		if err := sd.process.Ask("profiled", base, nil); err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "profiles: %s.cpu.pprof, %s.allocs.pprof\n", base, base)
 	}
 	return nil
 }
 
 func (t turn) perSecond() float64 { return t.PerSecond() }
 
-// counters are what a server knows about itself.
+func (t turn) processor() float64 { return t.cpu }
+
+// counters are what a server of ours knows about itself.
 type counters struct {
-	Usage        machine.Usage
 	Mallocs      uint64
 	Allocated    uint64
 	Hits, Misses uint64 // the gateway's

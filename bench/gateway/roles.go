@@ -19,7 +19,6 @@ import (
 
 	"stagecache/bench/internal/child"
 	"stagecache/bench/internal/httpload"
-	"stagecache/bench/internal/machine"
 	"stagecache/bench/internal/values"
 	"stagecache/crypto"
 	"stagecache/gateway"
@@ -152,10 +151,6 @@ func answerServer(what string, value json.RawMessage, fill func(*counters)) (any
 	switch what {
 	case "counters":
 		var c counters
-		var err error
-		if c.Usage, err = machine.ProcessUsage(); err != nil {
-			return nil, err
-		}
 		var mem runtime.MemStats
 		runtime.ReadMemStats(&mem)
 		c.Mallocs, c.Allocated = mem.Mallocs, mem.TotalAlloc

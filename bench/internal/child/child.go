@@ -64,6 +64,9 @@ func Start(role string, cpus []int, setup, ready any) (*Child, error) {
 	return c, nil
 }
 
+// PID is the process's number.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
 // Ask sends a question and waits for its answer. answer may be nil.
 func (c *Child) Ask(what string, value, answer any) error {
 	raw, err := json.Marshal(value)

@@ -35,3 +35,6 @@ func CPUs() ([]int, error) { return nil, errUnsupported }
 
 // OnCPUs calls start: which processors a process uses cannot be chosen here.
 func OnCPUs(_ []int, start func() error) error { return start() }
+
+// TreeUsage is not available here.
+func TreeUsage(int) (Usage, error) { return Usage{}, errUnsupported }
