@@ -23,6 +23,7 @@ type exchange struct {
 	r     *http.Request
 	begun time.Time
 
+	fields        fields
 	client        client
 	scheme        string // as the client sees it
 	host          string // clean
@@ -36,7 +37,8 @@ type exchange struct {
 	backend *backend
 	m       *method
 	store   *engine.Store
-	params  []policy.Param // of the settings' template
+	// template is the settings' own; nil where they are the stage's default.
+	template *policy.Template
 	// unsettled tells that the backend may take the path for another one, with other settings.
 	unsettled bool
 
@@ -52,6 +54,9 @@ type exchange struct {
 	result string
 	series *metrics.Series // nil until the route is known
 
+	first found // what the first lookup found
+	plain bool  // it was answered from a fresh entry: nothing of it is known to anybody else
+
 	*buffers
 }
 
@@ -60,19 +65,26 @@ type buffers struct {
 	key     []byte // of the resource
 	variant []byte // of the variant, if the resource has some
 	value   []byte // what the store gave
-	status  []byte
+	text    []byte // what a hit adds to a stored header
 }
 
 // maxKept is how large a value's buffer may be to be kept for the next request.
 const maxKept = 256 << 10
 
-var bufferPool = sync.Pool{New: func() any { return &buffers{} }}
+var exchanges = sync.Pool{New: func() any { return &exchange{buffers: &buffers{}} }}
 
-func (b *buffers) release() {
+// release keeps what the next request may use: the buffers, and the exchange itself if nobody else can have a pointer to it.
+func (x *exchange) release() {
+	b := x.buffers
 	if cap(b.value) > maxKept {
 		b.value = nil
 	}
-	bufferPool.Put(b)
+	if x.plain {
+		*x = exchange{buffers: b}
+	} else {
+		x = &exchange{buffers: b}
+	}
+	exchanges.Put(x)
 }
 
 // copyBuffer is the size of the buffers through which bodies are copied.
@@ -94,8 +106,8 @@ func (p *copyBuffers) Put(b []byte) {
 // classify finds out what of a cacheable request belongs to its client alone.
 func (x *exchange) classify() {
 	m := x.m
-	x.auth = !m.keysAuth && len(x.header["Authorization"]) > 0 && m.forwards("Authorization")
-	x.cookies = !m.keysCookie && len(x.header["Cookie"]) > 0 && m.forwards("Cookie") && !allKeyed(x.header["Cookie"], m.cookies)
+	x.auth = x.has(hasAuthorization) && !m.keysAuth && len(x.header["Authorization"]) > 0 && m.forwards("Authorization")
+	x.cookies = x.has(hasCookie) && !m.keysCookie && len(x.header["Cookie"]) > 0 && m.forwards("Cookie") && !allKeyed(x.header["Cookie"], m.cookies)
 }
 
 // allKeyed tells whether every cookie of a request is part of the key. What is not a plain name=value is not: a backend may
@@ -194,15 +206,16 @@ func (x *exchange) declaredParts() []policy.NamedValues {
 
 // pathParam looks a parameter up in the template of the settings, then in the route's.
 func (x *exchange) pathParam(name string) []string {
-	for _, p := range x.params {
-		if p.Name == name {
-			return []string{p.Value}
+	_, tpl, _ := x.stage.routes.Find(policy.Any, x.below)
+	for _, t := range []*policy.Template{x.template, tpl} {
+		if t == nil {
+			continue
 		}
-	}
-	_, _, params, _ := x.stage.routes.Lookup(policy.Any, x.below)
-	for _, p := range params {
-		if p.Name == name {
-			return []string{p.Value}
+		params, _ := t.Match(x.below)
+		for _, p := range params {
+			if p.Name == name {
+				return []string{p.Value}
+			}
 		}
 	}
 	return nil
@@ -210,6 +223,9 @@ func (x *exchange) pathParam(name string) []string {
 
 // conditional tells whether the client asked for less than the whole answer.
 func (x *exchange) conditional() bool {
+	if !x.has(hasCondition | hasRange) {
+		return false
+	}
 	h := x.r.Header
 	return h["If-None-Match"] != nil || h["If-Modified-Since"] != nil || h["Range"] != nil ||
 		h["If-Match"] != nil || h["If-Unmodified-Since"] != nil

@@ -93,8 +93,11 @@ func (x *exchange) forwarded(h http.Header) {
 
 // believed gives the last value of a field that a trusted peer may set.
 func (x *exchange) believed(name string) (string, bool) {
+	if !x.client.trusted || !x.has(hasForwarded) {
+		return "", false
+	}
 	values := x.r.Header[name]
-	if !x.client.trusted || len(values) == 0 {
+	if len(values) == 0 {
 		return "", false
 	}
 	list := values[len(values)-1]

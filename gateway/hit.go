@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -41,18 +42,48 @@ func (x *exchange) serveError(f *found, status int) {
 // is none: the answer comes straight from the backend.
 func (x *exchange) serveStored(a stored.Answer, age int64, cs policy.CacheStatus) {
 	h := x.w.Header()
-	a.CopyTo(h)
+	own := cs.Append(x.text[:0])
+	atAge := len(own)
 	if age >= 0 {
-		h["Age"] = []string{strconv.FormatInt(age, 10)}
+		own = strconv.AppendInt(own, age, 10)
 	}
-	x.decorate(h, cs)
+	atLength := len(own)
+	own = strconv.AppendInt(own, int64(len(a.Body)), 10)
+	x.text = own
+	text, room := a.CopyTo(h, own, 3)
+	if age >= 0 {
+		room[0] = text[atAge:atLength]
+		h["Age"] = room[0:1:1]
+	}
+	room[1] = text[:atAge]
+	x.addStatus(h, room[1:2:2])
 	if x.verb == http.MethodGet && x.conditional() && x.servePart(a, h) {
 		return
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	room[2] = text[atLength:]
+	h["Content-Length"] = room[2:3:3]
 	x.w.WriteHeader(a.Status)
 	if !x.head {
-		x.send(a.Body)
+		x.sendWhole(a.Body)
+	}
+}
+
+// sendWhole is send for all that there is.
+func (x *exchange) sendWhole(body []byte) {
+	// Less than that the server sends together with the header by itself.
+	if len(body) <= 2<<10 {
+		x.send(body)
+		return
+	}
+	c := connOf(x.r)
+	if c == nil {
+		x.send(body)
+		return
+	}
+	c.hold()
+	err := x.w.writeAll(body)
+	if errors.Join(err, c.release()) != nil {
+		panic(http.ErrAbortHandler)
 	}
 }
 

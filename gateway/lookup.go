@@ -47,7 +47,12 @@ func (x *exchange) lookup() (*found, string) {
 		// The store has authenticated the bytes, so this is another version's entry: the answer to come replaces it.
 		return nil, policy.ForwardURIMiss
 	}
-	return &found{e, a}, ""
+	f := &x.first
+	if !f.entry.Stored.IsZero() {
+		f = new(found) // a later lookup's, while the first one's may still be in use
+	}
+	*f = found{e, a}
+	return f, ""
 }
 
 // valueSlack is what the store usually reads beside a value and its key.

@@ -19,6 +19,7 @@ func (x *exchange) answer() {
 			f = nil // somebody else's credentials, or none, got that answer: it is not for these
 		case !f.entry.Stale:
 			x.hit(f)
+			x.plain = true
 			return
 		case f.within(x.m.StaleWhileRevalidate, x.g.now()):
 			x.refresh()

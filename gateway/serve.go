@@ -13,11 +13,9 @@ import (
 
 // serve is the data plane's handler.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{
-		g: g, state: g.state.Load(), r: r, begun: time.Now(), result: "-",
-		w:       response{ResponseWriter: w, perWrite: g.o.WriteTimeout},
-		buffers: bufferPool.Get().(*buffers),
-	}
+	x := exchanges.Get().(*exchange)
+	x.g, x.state, x.r, x.begun, x.result = g, g.state.Load(), r, time.Now(), "-"
+	x.w = response{ResponseWriter: w, perWrite: g.o.WriteTimeout}
 	defer x.end()
 	x.client = x.state.clientOf(r)
 	if p := x.accept(); p != nil {
@@ -45,8 +43,8 @@ func (x *exchange) end() {
 	}
 	x.countDone()
 	x.g.access.write(x)
-	x.buffers.release()
 	x.limitRest()
+	x.release()
 	if p != nil {
 		// An answer had begun: the client must not take the part for the whole.
 		panic(http.ErrAbortHandler)
@@ -76,6 +74,7 @@ func (x *exchange) fail(p *problem) {
 func (x *exchange) accept() *problem {
 	r := x.r
 	x.head = r.Method == http.MethodHead
+	x.fields = fieldsOf(r.Header)
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		// CONNECT would make a tunnel of the gateway, TRACE mirrors cookies to scripts.
@@ -85,13 +84,8 @@ func (x *exchange) accept() *problem {
 		// Nobody sees whether there was one, so the connection ends with this request.
 		x.w.Header()["Connection"] = []string{"close"}
 	}
-	for _, v := range r.Header["Upgrade"] {
-		if strings.Contains(strings.ToLower(v), "h2c") {
-			// A tunnel in which further requests would go to the backend past all that is refused here.
-			delete(r.Header, "Upgrade")
-			delete(r.Header, "Http2-Settings")
-			break
-		}
+	if x.has(hasUpgrade) {
+		x.refuseH2C()
 	}
 	x.scheme = "http"
 	if r.TLS != nil {
@@ -124,12 +118,34 @@ func (x *exchange) accept() *problem {
 	if err := policy.CheckTarget(x.path, r.URL.RawQuery); err != nil {
 		return badRequest(err.Error())
 	}
-	for _, via := range r.Header["Via"] {
-		if strings.Contains(via, x.g.via) {
-			return errLoop
+	if x.has(hasVia) {
+		for _, via := range r.Header["Via"] {
+			if strings.Contains(via, x.g.via) {
+				return errLoop
+			}
 		}
 	}
 	return nil
+}
+
+// refuseH2C takes away an upgrade to HTTP/2 in the clear: a tunnel in which further requests would go to the backend past all
+// that is refused here.
+func (x *exchange) refuseH2C() {
+	for _, v := range x.r.Header["Upgrade"] {
+		if strings.Contains(strings.ToLower(v), "h2c") {
+			delete(x.r.Header, "Upgrade")
+			delete(x.r.Header, "Http2-Settings")
+			break
+		}
+	}
+}
+
+// cacheControl is the request's own.
+func (x *exchange) cacheControl() []string {
+	if !x.has(hasCacheControl) {
+		return nil
+	}
+	return x.header["Cache-Control"]
 }
 
 // find chooses stage, route and settings.
@@ -137,7 +153,7 @@ func (x *exchange) find() *problem {
 	if x.stage, x.below = find(x.state.stages, x.host, x.path); x.stage == nil {
 		return errNoStage
 	}
-	rt, _, _, ok := x.stage.routes.Lookup(policy.Any, x.below)
+	rt, _, ok := x.stage.routes.Find(policy.Any, x.below)
 	if !ok {
 		return errNoRoute
 	}
@@ -146,7 +162,7 @@ func (x *exchange) find() *problem {
 	if x.head {
 		x.verb = http.MethodGet
 	}
-	x.m, x.params = x.stage.settings(x.verb, x.below)
+	x.m, x.template = x.stage.settings(x.verb, x.below)
 	x.countUnder()
 	read := policy.Resolve(x.below)
 	if read.Climbs {
@@ -158,7 +174,7 @@ func (x *exchange) find() *problem {
 		x.unsettled = x.unsettled || m != x.m
 	}
 	x.header = x.r.Header
-	if !normalHop(x.header) {
+	if x.has(hasConnection) && !normalHop(x.header) {
 		// What Connection lists is not forwarded, so it must not be keyed either.
 		x.header = x.header.Clone()
 		policy.RemoveHopByHop(x.header)
@@ -177,7 +193,7 @@ func (x *exchange) run() {
 		x.bypass(why)
 		return
 	}
-	if cc := x.header["Cache-Control"]; cc != nil && policy.ClientRefresh(policy.ParseCacheControl(cc)) {
+	if cc := x.cacheControl(); cc != nil && policy.ClientRefresh(policy.ParseCacheControl(cc)) {
 		// Nobody is authorized to refresh yet, and the configuration refuses to make that unnecessary.
 		switch x.m.Strategy {
 		case config.FailWith403:
@@ -208,12 +224,14 @@ func (x *exchange) whyNot() (string, *problem) {
 		return policy.ForwardBypass, nil
 	case x.unsettled:
 		return policy.ForwardBypass, nil
-	case h["Upgrade"] != nil:
+	case x.has(hasUpgrade) && h["Upgrade"] != nil:
 		return policy.ForwardBypass, nil
 	}
-	for _, accept := range h["Accept"] {
-		if strings.Contains(strings.ToLower(accept), "text/event-stream") {
-			return policy.ForwardBypass, nil // it never ends, so nobody should wait for it
+	if x.has(hasAccept) {
+		for _, accept := range h["Accept"] {
+			if accept != "*/*" && strings.Contains(strings.ToLower(accept), "text/event-stream") {
+				return policy.ForwardBypass, nil // it never ends, so nobody should wait for it
+			}
 		}
 	}
 	hasBody := x.r.ContentLength != 0
@@ -235,12 +253,16 @@ const warning = "199 Cache-control headers were ignored because the caller was u
 
 // decorate adds what every answer on a method with caching carries.
 func (x *exchange) decorate(h http.Header, cs policy.CacheStatus) {
-	x.status = cs.Append(x.status[:0])
+	x.text = cs.Append(x.text[:0])
+	x.addStatus(h, []string{string(x.text)})
+}
+
+// addStatus adds our member of Cache-Status, and the warning if there is one.
+func (x *exchange) addStatus(h http.Header, status []string) {
 	if have := h["Cache-Status"]; have != nil {
-		h["Cache-Status"] = append(have[:len(have):len(have)], string(x.status)) // RFC 9211: the cache nearest to the client is last
-	} else {
-		h["Cache-Status"] = []string{string(x.status)}
+		status = append(have[:len(have):len(have)], status...) // RFC 9211: the cache nearest to the client is last
 	}
+	h["Cache-Status"] = status
 	if x.warn {
 		h["Warning"] = append(h["Warning"], warning)
 	}

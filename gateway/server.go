@@ -32,6 +32,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		BaseContext:    func(net.Listener) context.Context { return g.ctx },
+		ConnContext:    withConn,
 	}
 	g.mu.Lock()
 	if g.closed {
@@ -41,6 +42,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.servers = append(g.servers, srv)
 	g.mu.Unlock()
 
+	ln = listener{ln}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.DrainTimeout)

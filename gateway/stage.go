@@ -103,13 +103,13 @@ func newStage(cfg *config.Stage, backends map[string]*backend, st *site, rec *me
 	return s, nil
 }
 
-// settings are those of the most specific entry for a verb and a path, with what its template says about the path.
-func (s *stage) settings(verb, below string) (*method, []policy.Param) {
+// settings are those of the most specific entry for a verb and a path, with its template.
+func (s *stage) settings(verb, below string) (*method, *policy.Template) {
 	if verb == http.MethodHead {
 		verb = http.MethodGet
 	}
-	if m, _, params, ok := s.methods.Lookup(verb, below); ok {
-		return m, params
+	if m, tpl, ok := s.methods.Find(verb, below); ok {
+		return m, tpl
 	}
 	return s.def, nil
 }

@@ -84,15 +84,23 @@ func (t *Table[T]) Add(verb string, tpl *Template, v T) error {
 // asks for "GET". Lookup allocates only the parameters, and nothing where the
 // template has none.
 func (t *Table[T]) Lookup(verb, escapedPath string) (v T, tpl *Template, params []Param, ok bool) {
+	if v, tpl, ok = t.Find(verb, escapedPath); ok {
+		params, _ = tpl.Match(escapedPath)
+	}
+	return v, tpl, params, ok
+}
+
+// Find is Lookup without the parameters. It allocates nothing.
+func (t *Table[T]) Find(verb, escapedPath string) (v T, tpl *Template, ok bool) {
 	rest, ok := enter(escapedPath)
 	if !ok {
-		return v, nil, nil, false
+		return v, nil, false
 	}
 	e := t.root.find(verb, rest)
 	if e == nil {
-		return v, nil, nil, false
+		return v, nil, false
 	}
-	return e.value, e.tpl, e.tpl.values(rest), true
+	return e.value, e.tpl, true
 }
 
 func (n *node[T]) find(verb, rest string) *entry[T] {

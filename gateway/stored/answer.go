@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -136,14 +137,12 @@ func isKind(value []byte, kind byte) bool {
 	return len(value) > offFlags && value[0] == version && value[1] == kind
 }
 
-// CopyTo adds the fields to h. The strings are copies: they outlive the value.
-func (a Answer) CopyTo(h map[string][]string) {
-	if a.count == 0 {
-		return
-	}
+// CopyTo adds the fields to h. The strings are copies: they outlive the value. A caller that adds fields of its own may
+// have their text as a string, and room for as many values as it says, from the same allocations.
+func (a Answer) CopyTo(h map[string][]string, own []byte, room int) (text string, spare []string) {
 	// One string and one slice for all fields: a hit's header costs two allocations, not two per field.
-	text := string(a.fields)
-	values := make([]string, a.count)
+	values := make([]string, a.count+room)
+	text, spare = joined(a.fields, own), values[a.count:]
 	at := 0
 	for i := range a.count {
 		n, w := binary.Uvarint(a.fields[at:])
@@ -158,6 +157,15 @@ func (a Answer) CopyTo(h map[string][]string) {
 			h[name] = values[i : i+1 : i+1]
 		}
 	}
+	return text[len(a.fields):], spare
+}
+
+func joined(a, b []byte) string {
+	var text strings.Builder
+	text.Grow(len(a) + len(b))
+	text.Write(a)
+	text.Write(b)
+	return text.String()
 }
 
 // Get gives the first value of a field under its canonical name, or "".

@@ -4,7 +4,7 @@
 // An answer is a head followed by the body, so that a hit writes the body straight from the value that the store gave:
 //
 //	a, err := stored.Decode(value)
-//	a.CopyTo(w.Header())
+//	a.CopyTo(w.Header(), nil, 0)
 //	w.WriteHeader(a.Status)
 //	w.Write(a.Body)
 //

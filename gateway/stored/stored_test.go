@@ -25,7 +25,9 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 	got := map[string][]string{"Already": {"there"}}
-	a.CopyTo(got)
+	if own, spare := a.CopyTo(got, []byte("own text"), 2); own != "own text" || len(spare) != 2 {
+		t.Errorf("own text is %q, with room for %d", own, len(spare))
+	}
 	delete(got, "Already")
 	for name, want := range h {
 		if !slices.Equal(got[name], want) || a.Get(name) != want[0] {
