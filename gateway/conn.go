@@ -54,7 +54,7 @@ func (d *deadline) ask(t time.Time, set func(time.Time) error) error {
 		return nil
 	}
 	// net/http ends a read that is waiting by a deadline long ago.
-	d.gone = !t.IsZero() && t.Unix() < 1_000_000_000
+	d.gone = !t.IsZero() && t.Unix() < 1_000_000
 	return d.tighten(set)
 }
 
@@ -82,7 +82,7 @@ func (d *deadline) begin(set func(time.Time) error) error {
 func (d *deadline) end(err error, set func(time.Time) error) (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && (d.want.IsZero() || d.want.After(time.Now())) {
+	if err != nil && !d.gone && errors.Is(err, os.ErrDeadlineExceeded) && (d.want.IsZero() || d.want.After(time.Now())) {
 		d.gone, d.set = false, d.want
 		if set(d.set) == nil {
 			return true
