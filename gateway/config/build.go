@@ -54,11 +54,6 @@ func str(v *value, fallback string) string {
 	return v.text
 }
 
-// later reports a key that is known, and read, but does nothing yet: silence would be taken for obedience.
-func (b *builder) later(v *value) {
-	b.add(v.line, v.field, "leave it out for now", "not supported yet")
-}
-
 func (b *builder) config(v *value) *Config {
 	c := &Config{File: b.file}
 	if l := v.get("listen"); l.ok() && l.text == "" {
@@ -86,16 +81,15 @@ func (b *builder) config(v *value) *Config {
 	} else if p != "" {
 		c.AccessLog.Path = b.path(p)
 	}
-	if a := v.get("audit_file"); str(a, "") != "" {
-		b.later(a)
+	if a := str(v.get("audit_file"), ""); a != "" {
+		c.AuditFile = b.path(a)
 	}
 	c.API = b.api(v.get("api"))
 	c.Backends = b.backends(v.get("backends"))
 	c.Stages = b.stages(v, c.Backends)
 	b.keyNeeded(c, v)
-	if iam := v.get("iam"); iam != nil && (iam.bad || len(iam.keys) > 0) {
-		b.later(iam)
-	}
+	c.IAM = b.iam(v.get("iam"))
+	b.adminReachable(v, c)
 	return c
 }
 
@@ -138,17 +132,18 @@ func (b *builder) admin(top *value, dataDir string) Admin {
 		b.add(line, field, "set admin.socket to a shorter path, such as /run/stagecache/admin.sock",
 			"the path of the unix socket is %d bytes long, more than %d", len(a.Socket), maxSocketPath)
 	}
-	if l := v.get("listen"); str(l, "") != "" {
-		b.later(l)
+	a.Listen = str(v.get("listen"), "")
+	a.TLS = b.pair(v.get("tls"))
+	if i := v.get("insecure"); i.ok() {
+		a.Insecure = i.flag
 	}
-	if t := v.get("tls"); str(t.get("cert_file"), "") != "" || str(t.get("key_file"), "") != "" {
-		b.later(t)
-	}
-	if i := v.get("insecure"); i.ok() && i.flag {
-		b.later(i)
-	}
-	if h := v.get("hosts"); h.ok() && len(h.items) > 0 {
-		b.later(h)
+	for _, h := range b.listed(v.get("hosts")) {
+		host, err := cleanHost(h.text)
+		if err != nil {
+			b.add(h.line, h.field, "write cache.example.com", "%s %s", quote(h.text), err)
+			continue
+		}
+		a.Hosts = append(a.Hosts, host)
 	}
 	return a
 }

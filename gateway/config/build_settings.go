@@ -59,9 +59,7 @@ func (b *builder) settings(v *value, base Settings, l limits) Settings {
 		s.Encrypt = x.flag
 	}
 	if x := v.get("requireAuthorizationForCacheControl"); set(SetRequireAuthorization, x) {
-		if s.RequireAuthorization = x.flag; !x.flag {
-			b.add(x.line, x.field, "leave it out for now", "false is not supported yet")
-		}
+		s.RequireAuthorization = x.flag
 	}
 	if x := v.get("unauthorizedCacheControlHeaderStrategy"); set(SetStrategy, x) {
 		s.Strategy = x.text

@@ -64,6 +64,9 @@ func (b *builder) stage(name string, v *value, backends map[string]*Backend, bac
 			s.Hosts = append(s.Hosts, host)
 		}
 	}
+	if p := v.get("purge_method"); p.ok() {
+		s.Purge = p.flag
+	}
 	cv, mv := v.get("cache"), v.get("methods")
 	s.Cache = b.cache(cv)
 	limits := limits{maxTTL: s.Cache.MaxTTL}

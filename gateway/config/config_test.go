@@ -58,6 +58,7 @@ func TestContract(t *testing.T) {
 		Encryption: Encryption{KeyFile: filepath.Join(dir, "root.key")},
 		AccessLog:  AccessLog{Format: "json"},
 		API:        API{"shop", "shop"},
+		IAM:        IAM{Account: "000000000000", Region: "us-east-1"},
 		Backends: map[string]*Backend{"shop": {
 			Name: "shop", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:9000"}, Timeout: 29 * time.Second, MaxConnections: 256}},
 		Stages: []*Stage{{
@@ -76,10 +77,13 @@ func TestContract(t *testing.T) {
 	if w := c.Warnings(); len(w) > 0 {
 		t.Errorf("warnings: %v", w)
 	}
-	// With iam: known, read through, and not built yet.
-	list := parseErrors(t, before+iam, skipping)
-	if len(list) != 1 || render(list[0]) != "30: iam: not supported yet | leave it out for now" {
-		t.Errorf("with iam: %v", list)
+	env := func(name string) (string, bool) { return "hunter2-" + name, strings.HasPrefix(name, "DEPLOYER_") }
+	if c, err = Parse(file, []byte(before+iam), Options{LookupEnv: env}); err != nil {
+		t.Fatal(err)
+	}
+	if u := c.IAM.Users; len(u) != 1 || u[0].Name != "deployer" || u[0].AccessKeys[0].ID != "AKIADEPLOYER" || len(u[0].Policy.Statements) != 1 ||
+		c.IAM.Account != "123456789012" || c.IAM.Region != "eu-west-1" || len(c.Warnings()) > 0 {
+		t.Errorf("with iam: %+v, %v", c.IAM, c.Warnings())
 	}
 }
 
@@ -90,6 +94,7 @@ func TestDefaults(t *testing.T) {
 		Admin:      Admin{Socket: "data/admin.sock"},
 		Encryption: Encryption{KeyFile: "root.key"},
 		AccessLog:  AccessLog{Format: "json"},
+		IAM:        IAM{Account: "000000000000", Region: "us-east-1"},
 		API:        API{"stagecache", "stagecache"},
 		Backends: map[string]*Backend{"shop": {
 			Name: "shop", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:9000"}, Timeout: 29 * time.Second, MaxConnections: 256}},

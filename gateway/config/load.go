@@ -20,6 +20,8 @@ type Options struct {
 	// SkipFiles leaves out whatever only the gateway's own user can see: key and certificate files, and the environment
 	// variables that hold keys. For commands that need no more than the admin socket's place.
 	SkipFiles bool
+	// Policies reads policy files although SkipFiles is set.
+	Policies bool
 }
 
 // maxFile bounds the configuration file, in bytes.

@@ -21,7 +21,7 @@ func TestPlaceOfAFileThatIsWrongElsewhere(t *testing.T) {
 	// Where the place itself may be meant otherwise, none is given.
 	for _, text := range []string{
 		"data_dirr: x\n", "datadir: x\n", "data_dir: [x]\n", "data_dir: ''\n", "data_dir: a\ndata_dir: b\n",
-		"admn: {socket: x}\n", "admin: {sockt: x}\n", "admin: x\n", "admin: {listen: a:1}\n",
+		"admn: {socket: x}\n", "admin: {sockt: x}\n", "admin: x\n", "admin: {hosts: [\"a:1\"]}\n",
 		"", "[1]\n", "a: [\n", "data_dir: a\n---\ndata_dir: b\n",
 	} {
 		if cfg, err := parsePlace("f.yaml", []byte(text), skipping); err == nil {

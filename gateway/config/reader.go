@@ -29,6 +29,7 @@ type value struct {
 	items []*value          // kindTexts and kindList
 	names []string          // kindNamed: in the file's order
 	keys  map[string]*value // kindMap by our names, kindNamed by the user's
+	node  *yaml.Node        // kindFree: as it stands in the file
 }
 
 func (v *value) ok() bool { return v != nil && !v.bad }
@@ -87,7 +88,7 @@ func (r *reader) node(n *yaml.Node, k *key, line int, field string) *value {
 			r.add(line, field, r.listHint(k, n), "must be a list, not %s", shape(n, k))
 		}
 	case kindFree:
-		v.bad = n.Kind != yaml.MappingNode && n.Kind != yaml.ScalarNode
+		v.bad, v.node = n.Kind != yaml.MappingNode && n.Kind != yaml.ScalarNode, n
 		if v.bad {
 			r.add(line, field, "", "must be a map or text, not %s", shape(n, k))
 		}
@@ -178,6 +179,11 @@ func (r *reader) unknown(kn *yaml.Node, k *key, field string) {
 	near := nearest(name, k.names())
 	elsewhere := places(&root, name, "")
 	switch {
+	case k.find("secret_env") != nil || k.find("env") != nil:
+		hint = "no secret stands in this file: put it into an environment variable or a file of its own, and name that under " + strings.Join(k.names()[len(k.names())-2:], " or ")
+		if near != "" && !secretNames[strings.ToLower(name)] {
+			hint = "did you mean " + quote(near) + "?"
+		}
 	case name == "<<":
 		hint = "merge keys are not supported: write the keys out"
 	case near != "" && (len(elsewhere) == 0 || distance(plain(name), plain(near)) < 2):
@@ -190,9 +196,12 @@ func (r *reader) unknown(kn *yaml.Node, k *key, field string) {
 	r.add(kn.Line, field, hint, "unknown key %s", quote(name))
 }
 
+// secretNames are keys under which somebody may try to write a secret into the file.
+var secretNames = map[string]bool{"secret": true, "token": true, "value": true, "password": true, "secret_key": true, "secret_access_key": true, "key": true}
+
 func (r *reader) list(n *yaml.Node, k *key, v *value) {
 	v.bad = false
-	item := &key{kind: kindMap, keys: k.keys}
+	item := &key{kind: kindMap, keys: k.keys, hidden: k.hidden}
 	if k.kind == kindTexts {
 		item = &key{kind: kindText, hidden: k.hidden}
 	}

@@ -79,6 +79,7 @@ var root = key{kind: kindMap, keys: []key{
 			{name: "max_ttl", kind: kindDuration, doc: "upper limit of ttl"},
 		}, settings...)},
 		{name: "methods", kind: kindNamed, doc: `settings by "METHOD /template", or "*"`, keys: settings},
+		{name: "purge_method", kind: kindBool, doc: "whether the method PURGE purges, for those who may"},
 		{name: "routes", kind: kindList, doc: "which backend answers what", keys: []key{
 			{name: "path", doc: "template below the base path"},
 			{name: "backend", doc: "name of a backend"},
@@ -88,12 +89,12 @@ var root = key{kind: kindMap, keys: []key{
 		{name: "account", doc: "account number in ARNs"},
 		{name: "region", doc: "region in ARNs"},
 		{name: "users", kind: kindNamed, doc: "identities", keys: []key{
-			{name: "access_keys", kind: kindList, doc: "SigV4 credentials", keys: []key{
+			{name: "access_keys", kind: kindList, hidden: true, doc: "SigV4 credentials", keys: []key{
 				{name: "id", doc: "access key id"},
 				{name: "secret_env", doc: "environment variable with the secret", hidden: true},
 				{name: "secret_file", doc: "file with the secret", hidden: true},
 			}},
-			{name: "tokens", kind: kindList, doc: "bearer tokens", keys: []key{
+			{name: "tokens", kind: kindList, hidden: true, doc: "bearer tokens", keys: []key{
 				{name: "env", doc: "environment variable with the token", hidden: true},
 				{name: "file", doc: "file with the token", hidden: true},
 			}},

@@ -37,7 +37,7 @@ func TestSettingErrors(t *testing.T) {
 		{"    cache: {encrypt: yes}\n", []string{`6: stages.prod.cache.encrypt: must be true or false, not "yes" | write true, without quotes`}},
 		{"    cache: {encrypt: maybe}\n", []string{`6: stages.prod.cache.encrypt: must be true or false, not "maybe"`}},
 		{"    cache: {unauthorizedCacheControlHeaderStrategy: FAIL_WITH_404}\n", []string{`6: stages.prod.cache.unauthorizedCacheControlHeaderStrategy: must be FAIL_WITH_403, SUCCEED_WITH_RESPONSE_HEADER or SUCCEED_WITHOUT_RESPONSE_HEADER, not "FAIL_WITH_404" | did you mean "FAIL_WITH_403"?`}},
-		{"    cache:\n      requireAuthorizationForCacheControl: false\n", []string{"7: stages.prod.cache.requireAuthorizationForCacheControl: false is not supported yet | leave it out for now"}},
+		{"    cache:\n      requireAuthorizationForCacheControl: false\n", nil},
 		{"    cache:\n      ttl: 60s\n      cacheTtlInSeconds: 60\n", []string{"8: stages.prod.cache: ttl (line 7) and cacheTtlInSeconds (line 8) are one setting | keep one of them"}},
 		{"    methods:\n      \"GET /a\":\n        cachingEnabled: true\n        caching: true\n", []string{`9: stages.prod.methods["GET /a"]: cachingEnabled (line 8) and caching (line 9) are one setting | keep one of them`}},
 		{"    cache: {cacheDataEncrypted: true, encrypt: true}\n", []string{"6: stages.prod.cache: cacheDataEncrypted (line 6) and encrypt (line 6) are one setting | keep one of them"}},

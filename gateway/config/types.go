@@ -18,6 +18,7 @@ type Config struct {
 	AccessLog      AccessLog
 	AuditFile      string
 	API            API
+	IAM            IAM
 	Backends       map[string]*Backend
 	Stages         []*Stage // sorted by name
 }
@@ -28,10 +29,10 @@ type TLS struct{ CertFile, KeyFile string }
 // Admin is where the gateway is administered.
 type Admin struct {
 	Socket   string // default: <data_dir>/admin.sock
-	Listen   string
+	Listen   string // TCP, for what has an identity; empty: none
 	TLS      TLS
-	Insecure bool
-	Hosts    []string
+	Insecure bool     // off loopback without TLS
+	Hosts    []string // names that it answers to beside those of loopback
 }
 
 // Encryption says where the root key comes from: at most one of KeyFile, KeyEnv, PassphraseEnv.
@@ -78,6 +79,7 @@ type Stage struct {
 	Mode     string
 	BasePath string // begins with "/"; "/" alone is the root; never ends with "/" otherwise
 	Hosts    []string
+	Purge    bool // the method PURGE on the data port purges, for those who may
 	Line     int
 	Cache    Cache
 	Default  Settings // the stage's "*": defaults plus what the file says

@@ -20,6 +20,7 @@ func (c *Config) Warnings() []Error {
 			w.add(0, "trusted_proxies", "list your own proxies", "%s believes the X-Forwarded-For of everybody", p)
 		}
 	}
+	w.iam(c)
 	used := make(map[string]bool)
 	for _, s := range c.Stages {
 		for _, r := range s.Routes {
@@ -42,6 +43,21 @@ func (c *Config) Warnings() []Error {
 		return strings.Compare(a.Field, b.Field)
 	})
 	return w.list
+}
+
+func (w *warnings) iam(c *Config) {
+	for _, u := range c.IAM.Users {
+		field := label("iam.users", u.Name)
+		if u.Policy == nil && u.PolicyFile == "" {
+			w.add(u.Line, field, "give it a policy or a policy_file", "has no policy, so it may do nothing")
+		}
+		if len(u.AccessKeys)+len(u.Tokens) == 0 {
+			w.add(u.Line, field, "give it access_keys or tokens", "has no credential, so nobody can be it")
+		}
+	}
+	if c.Admin.Listen != "" && len(c.IAM.Users) == 0 {
+		w.add(0, "admin.listen", "name those who may administer under iam.users", "answers nobody but health checks: there are no users")
+	}
 }
 
 type warnings struct {

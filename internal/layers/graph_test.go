@@ -27,7 +27,11 @@ var may = []struct {
 	{"gateway/policy", nil},
 	{"gateway/stored", nil},
 	{"gateway/demo", nil},
-	{"gateway/config", []string{"crypto/...", "internal/..."}},
+	{"gateway/iam", nil},
+	{"gateway/sigv4", nil},
+	// A configuration holds policies, and says in which line of the file one is wrong.
+	{"gateway/config", []string{"gateway/iam", "crypto/...", "internal/..."}},
+	{"gateway/identity", []string{"gateway/config", "gateway/iam", "gateway/sigv4", "crypto/...", "internal/..."}},
 	// The control plane works on stores and settings; the data plane mounts it, not the other way round.
 	{"gateway/control", []string{"gateway/config", "gateway/policy", "engine/...", "tier/...", "crypto/...", "internal/..."}},
 	// Counters that the data plane adds to must not know it.
