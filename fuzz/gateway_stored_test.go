@@ -50,7 +50,7 @@ func FuzzGatewayStoredAnswer(f *testing.F) {
 			t.Fatal("the body is not the end of the value")
 		}
 		h := make(map[string][]string)
-		a.CopyTo(h)
+		a.CopyTo(h, nil, 0)
 		for name, v := range h {
 			if name == "" || a.Get(name) != v[0] {
 				t.Fatalf("%q is %q, Get says %q", name, v, a.Get(name))
@@ -71,7 +71,7 @@ func FuzzGatewayStoredAnswer(f *testing.F) {
 			t.Fatal(err)
 		}
 		h2 := make(map[string][]string)
-		b.CopyTo(h2)
+		b.CopyTo(h2, nil, 0)
 		if b.Status != a.Status || b.Public != a.Public || b.InitialAge != a.InitialAge || b.Fetch != a.Fetch ||
 			!bytes.Equal(b.Body, a.Body) || !maps.EqualFunc(h, h2, slices.Equal) {
 			t.Fatalf("%+v became %+v", a, b)
