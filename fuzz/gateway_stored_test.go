@@ -13,7 +13,7 @@ import (
 // storedSeeds are an answer, one without anything, a marker, and what is nearly one of them.
 func storedSeeds(f *testing.F) [][]byte {
 	full, err := stored.AppendHead(nil, stored.Head{
-		Status: 200, Public: true, InitialAge: 17,
+		Status: 200, InitialAge: 17, Terms: stored.Terms{ForCredentials: true, StaleIfError: -1, StaleWhileRevalidate: time.Hour},
 		Header: map[string][]string{"Content-Type": {"text/plain"}, "Link": {"a", "", "b"}, "Etag": {`"x"`}},
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func storedSeeds(f *testing.F) [][]byte {
 	long[19] = 0xff // the length of the fields
 	many := slices.Clone(full)
 	many[17] = 0xff // their number
-	return [][]byte{full, bare, marker, long, many, full[:10], marker[:len(marker)-1], {1, 'A'}, {1, 'V', 255, 255}, {}}
+	return [][]byte{full, bare, marker, long, many, full[:10], marker[:len(marker)-1], {2, 'A'}, {2, 'V', 255, 255}, {}}
 }
 
 func FuzzGatewayStoredAnswer(f *testing.F) {
@@ -57,7 +57,7 @@ func FuzzGatewayStoredAnswer(f *testing.F) {
 			}
 		}
 		// What was read can be written and read again. The order of fields and the length of numbers may change.
-		again, err := stored.AppendHead(nil, stored.Head{Status: a.Status, Public: a.Public, InitialAge: a.InitialAge, Header: h})
+		again, err := stored.AppendHead(nil, stored.Head{Status: a.Status, Terms: a.Terms, InitialAge: a.InitialAge, Header: h})
 		if err != nil {
 			if len(value) <= stored.MaxHead {
 				t.Fatalf("cannot be written again: %v", err)
@@ -72,7 +72,7 @@ func FuzzGatewayStoredAnswer(f *testing.F) {
 		}
 		h2 := make(map[string][]string)
 		b.CopyTo(h2, nil, 0)
-		if b.Status != a.Status || b.Public != a.Public || b.InitialAge != a.InitialAge || b.Fetch != a.Fetch ||
+		if b.Status != a.Status || b.Terms != a.Terms || b.InitialAge != a.InitialAge || b.Fetch != a.Fetch ||
 			!bytes.Equal(b.Body, a.Body) || !maps.EqualFunc(h, h2, slices.Equal) {
 			t.Fatalf("%+v became %+v", a, b)
 		}

@@ -37,7 +37,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 	case fillElsewhere:
 		return lookAgain
 	case fillFailed:
-		if stale.within(x.m.StaleIfError, x.g.now()) {
+		if x.standsIn(stale, false) {
 			x.serveError(stale, 0)
 			return attended
 		}
@@ -47,7 +47,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 		return attended
 	case fillAlone:
 		up := r.take()
-		if isFailure(head.status) && stale.within(x.m.StaleIfError, x.g.now()) {
+		if isFailure(head.status) && x.standsIn(stale, true) {
 			if up != nil {
 				up.close()
 			}
@@ -65,6 +65,9 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 		x.streamAlone(up, why)
 		return attended
 	}
+	if head.exclusive && !r.holder {
+		return goAlone
+	}
 	if !r.holder && len(head.names) > 0 {
 		x.variant = policy.AppendVariantKey(x.variant[:0], x.key, head.names, x.variantHeader(head.names))
 		if string(x.variant) != head.variant {
@@ -72,7 +75,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 			return otherVariant
 		}
 	}
-	return x.share(r, head, policy.CacheStatus{Forward: why, Stored: true, Collapsed: !r.holder})
+	return x.share(r, head, policy.CacheStatus{Forward: why, ForwardStatus: head.validated, Stored: true, Collapsed: !r.holder})
 }
 
 // isFailure tells the statuses for which a stale answer is the better one (RFC 5861 4).

@@ -81,11 +81,12 @@ func (b *backend) close() { b.transport.CloseIdleConnections() }
 
 // upstream is an answer of a backend that somebody owns, with what must end when its body does.
 type upstream struct {
-	reason string // why the answer is not stored, for Cache-Status; "": nobody asked
-	resp   *http.Response
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	dog    *watchdog
+	confirmed bool   // the backend only said that what was stored still holds
+	reason    string // why the answer is not stored, for Cache-Status; "": nobody asked
+	resp      *http.Response
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	dog       *watchdog
 }
 
 func (u *upstream) close() {

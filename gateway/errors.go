@@ -29,6 +29,7 @@ var (
 	errStopping     = &problem{http.StatusServiceUnavailable, "ServiceUnavailableException", "the gateway is shutting down"}
 	errPrecondition = &problem{http.StatusPreconditionFailed, "PreconditionFailedException", "Precondition Failed"}
 	errRange        = &problem{http.StatusRequestedRangeNotSatisfiable, "RangeNotSatisfiableException", "Requested Range Not Satisfiable"}
+	errOnlyCached   = &problem{http.StatusGatewayTimeout, "EndpointTimeoutException", "Gateway timeout: there is no usable answer in the cache, and the request asked for no other"}
 	errSlowBody     = &problem{http.StatusRequestTimeout, "RequestTimeoutException", "the body of the request did not arrive in time"}
 	errBadBody      = &problem{http.StatusBadRequest, "BadRequestException", "the body of the request is not well-formed"}
 )

@@ -49,8 +49,9 @@ type exchange struct {
 	auth    bool   // it carries an Authorization that is forwarded and not keyed
 	cookies bool   // ... cookies
 
-	target []byte // the key under which the answer to this request is looked for; one of key and variant
-	warn   bool   // its Cache-Control was ignored, and it is to be told
+	target []byte            // the key under which the answer to this request is looked for; one of key and variant
+	want   policy.Directives // mode http: what the request's Cache-Control asks for
+	warn   bool              // its Cache-Control was ignored, and it is to be told
 	result string
 	series *metrics.Series // nil until the route is known
 

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"time"
 
 	"stagecache/engine"
@@ -36,6 +34,8 @@ type job struct {
 	stale    bool              // there is a stale entry under leaseKey
 	in       policy.StoreInput // what is known before there is an answer
 	shared   http.Header       // the request's header as the backend gets it
+	held     *found            // the stale entry, for the backend to confirm if it has a validator; nil: there is none
+	asked    time.Time         // when the backend was asked
 }
 
 // Why a lease ended without its key being filled.
@@ -48,6 +48,9 @@ var (
 // run is the fetch's goroutine.
 func (j *job) run() {
 	defer j.g.fetches.done()
+	// The lease is older than this: what is invalidated before is seen by the backend's answer, what is after by underWay.
+	j.stage.underWay.begin(j.key)
+	defer j.stage.underWay.end(j.key)
 	defer func() {
 		if p := recover(); p != nil {
 			j.g.log.Error("a fetch panicked", "panic", fmt.Sprint(p), "stage", j.stage.name, "stack", string(debug.Stack()))
@@ -57,9 +60,7 @@ func (j *job) run() {
 		j.fill.settle()
 	}()
 	begun := time.Now()
-	j.stage.counters.backend.Add(1)
-	up, p := j.backend.ask(j.g.ctx, j.req)
-	j.series.Backend(time.Since(begun))
+	up, p := j.ask()
 	if p != nil {
 		j.g.backendFailed(j.stage, j.backend, p)
 		j.lease.Abandon(errNotStored)
@@ -81,7 +82,10 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 	policy.RemoveHopByHop(resp.Header)
 	resp.Header["Via"] = append(resp.Header["Via"], viaResponse)
 	head := &fillHead{status: resp.StatusCode, header: resp.Header, length: resp.ContentLength}
-	d, meta, public := j.decide(resp)
+	if up.confirmed {
+		head.validated = http.StatusNotModified
+	}
+	d, meta := j.decide(resp)
 	if !d.Store {
 		lasting := pointless(resp.StatusCode)
 		if lasting && j.stale {
@@ -102,12 +106,17 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 		resp.Header["Date"] = []string{j.g.now().UTC().Format(http.TimeFormat)}
 	}
 	keep := resp.Header
-	age, aged := initialAge(resp.Header)
-	if aged {
+	if keep["Age"] != nil {
 		keep = resp.Header.Clone()
 		delete(keep, "Age")
 	}
-	start, err := stored.AppendHead(nil, stored.Head{Status: resp.StatusCode, Public: public, InitialAge: age, Header: keep})
+	start, err := stored.AppendHead(nil, stored.Head{
+		Status: resp.StatusCode, InitialAge: d.InitialAge, Header: keep,
+		Terms: stored.Terms{
+			ForCredentials: d.ForCredentials, NeverStale: d.NeverStale,
+			StaleWhileRevalidate: d.StaleWhileRevalidate, StaleIfError: d.StaleIfError,
+		},
+	})
 	if err != nil {
 		up.reason = policy.ReasonTooLarge
 		return j.release(up, head, true)
@@ -120,7 +129,11 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 		up.reason = "busy" // too many answers are on their way already
 		return j.release(up, head, false)
 	}
-	j.stage.marks.remove(j.markKey)
+	if head.exclusive = d.TTL <= 0; head.exclusive {
+		j.stage.marks.add(j.markKey)
+	} else {
+		j.stage.marks.remove(j.markKey)
+	}
 	j.keep(up, head, meta, start, int(size), begun)
 	return false
 }
@@ -136,38 +149,32 @@ func pointless(status int) bool {
 }
 
 // decide asks the policy whether the answer is stored.
-func (j *job) decide(resp *http.Response) (d policy.StoreDecision, meta engine.Meta, public bool) {
+func (j *job) decide(resp *http.Response) (d policy.StoreDecision, meta engine.Meta) {
 	in := j.in
 	in.Status = resp.StatusCode
 	in.Header = resp.Header
 	in.CC = policy.ParseCacheControl(resp.Header["Cache-Control"])
 	in.Tags = policy.Tags(resp.Header)
 	in.BodyTooLarge = resp.ContentLength > int64(j.stage.cfg.Cache.MaxObject)
-	d = policy.DecideAPIGateway(in)
+	switch {
+	case j.m.http && isFailure(in.Status) && j.heldStandsIn():
+		d = policy.StoreDecision{Reason: "stale-if-error"} // what is held is of more use than the error
+	case j.m.http:
+		in.Asked, in.Came = j.asked, j.g.now()
+		d = policy.DecideHTTP(in)
+	default:
+		d = policy.DecideAPIGateway(in)
+	}
 	if d.Store && endUnknown(resp) {
 		d = policy.StoreDecision{Reason: "no-end"}
 	}
-	return d, engine.Meta{
-		TTL: d.TTL, Retain: j.m.retain, Path: j.path, Tags: in.Tags, Plain: !j.m.Encrypt,
-	}, in.CC.Public
+	return d, engine.Meta{TTL: d.TTL, Retain: d.Retain, Path: j.path, Tags: in.Tags, Plain: !j.m.Encrypt}
 }
 
 // endUnknown tells an answer whose whole nobody could tell from a part: an HTTP/1 answer with neither a length nor chunks
 // ends when its connection does, for whatever reason.
 func endUnknown(resp *http.Response) bool {
 	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
-}
-
-func initialAge(h http.Header) (age int64, ok bool) {
-	values := h["Age"]
-	if len(values) == 0 {
-		return 0, false
-	}
-	age, err := strconv.ParseInt(strings.TrimSpace(values[0]), 10, 64)
-	if err != nil {
-		return 0, true
-	}
-	return age, true
 }
 
 // release gives the answer to the holder alone. mark notes that nobody should wait for the next one.

@@ -69,6 +69,9 @@ type fillHead struct {
 	// a reader whose own is another must not have this answer.
 	names   []string
 	variant string
+	// exclusive tells that the answer is stored, but not for another request without asking the backend again.
+	exclusive bool
+	validated int // the backend's status where it only confirmed what was stored: 304
 }
 
 func newFill(holder bool) *fill {
@@ -219,7 +222,7 @@ var (
 func (f *fill) join(holder bool) (*reader, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.window || f.cut || f.state == fillAlone || f.state == fillFailed || f.state == fillElsewhere {
+	if f.window || f.cut || f.head != nil && f.head.exclusive || f.state == fillAlone || f.state == fillFailed || f.state == fillElsewhere {
 		if !holder {
 			return nil, false
 		}

@@ -70,6 +70,7 @@ type Gateway struct {
 	state   atomic.Pointer[state] // the configuration at work
 	access  accessLog
 	metrics *metrics.Recorder
+	demands limiter // of refreshes that clients ask for
 	cert    certificate
 
 	ctx     context.Context // of all fetches; it ends when Shutdown has run out of time, or is done

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"time"
 
 	"stagecache/engine"
 	"stagecache/gateway/policy"
@@ -13,12 +12,6 @@ import (
 type found struct {
 	entry  engine.Entry
 	answer stored.Answer
-}
-
-// within tells whether a stale entry may still be used for a purpose that has this window. Windows count from the end of
-// freshness, so an entry that was softly purged before that is always within.
-func (f *found) within(window time.Duration, now time.Time) bool {
-	return f != nil && window > 0 && now.Before(f.entry.Expires.Add(window))
 }
 
 // lookup finds the entry for the request, through the marker if its answers differ by request headers. Without one it says

@@ -13,24 +13,40 @@ import (
 // answer answers a request that the cache applies to.
 func (x *exchange) answer() {
 	f, why := x.lookup()
+	if f != nil && x.auth && !f.answer.Terms.ForCredentials {
+		f = nil // somebody else's credentials, or none, got that answer: it is not for these
+	}
 	if f != nil {
-		switch {
-		case x.auth && !f.answer.Public:
-			f = nil // somebody else's credentials, or none, got that answer: it is not for these
-		case !f.entry.Stale:
-			x.hit(f)
-			x.plain = true
-			return
-		case f.within(x.m.StaleWhileRevalidate, x.g.now()):
-			x.refresh()
-			x.hit(f)
-			return
-		default:
-			why = policy.ForwardStale
+		use := x.reuse(f)
+		if use == policy.Validate && policy.Demands(x.want) && !x.mayDemand() {
+			x.dropDemands() // it asked too often, and gets what is there
+			use = x.reuse(f)
 		}
+		switch use {
+		case policy.Refresh:
+			x.refresh()
+			fallthrough
+		case policy.Serve, policy.ServeStale:
+			x.hit(f)
+			x.plain = use == policy.Serve
+			return
+		}
+		if why = policy.ForwardStale; !f.entry.Stale {
+			why = policy.ForwardRequest
+		}
+	}
+	if x.want.OnlyIfCached {
+		x.stage.counters.misses.Add(1)
+		x.decorate(x.w.Header(), policy.CacheStatus{Forward: why})
+		x.fail(errOnlyCached)
+		return
 	}
 	if x.auth {
 		why = policy.ForwardRequest
+	}
+	if x.want.NoStore {
+		x.forward(why, f) // its answer must not be stored (RFC 9111 5.2.1.5), so nobody need wait for it
+		return
 	}
 	if x.head {
 		x.forward(why, f) // an answer to HEAD has no body to store, and GETs must not wait for it
@@ -65,7 +81,7 @@ func (x *exchange) classKey() []byte {
 // that the backend fails.
 func (x *exchange) miss(why string, stale *found) {
 	x.w.stream() // the backend's time is not the client's
-	refresh := false
+	refresh := why == policy.ForwardRequest && stale != nil
 	// Each round but the first follows from something that happened meanwhile: an entry came, or the answer varies. A request
 	// that is overtaken again and again goes alone.
 	for range 4 {
@@ -89,11 +105,11 @@ func (x *exchange) miss(why string, stale *found) {
 		if lease.Found != nil {
 			f, whyNow := x.lookup()
 			switch {
-			case f != nil && !f.entry.Stale:
+			case f != nil && x.reuse(f) != policy.Validate:
 				x.hit(f)
 				return
 			case f != nil:
-				stale = f
+				stale, refresh = f, !f.entry.Stale
 			default:
 				// A marker came, which leads to a variant that is not there; or the entry is one that must not be used.
 				stale, why = nil, whyNow
@@ -108,7 +124,7 @@ func (x *exchange) miss(why string, stale *found) {
 		if lease.Held {
 			if string(key) != string(x.target) && !x.auth {
 				// The lease looked again under its own key, not under that of the entry.
-				if stale, _ = x.lookup(); stale != nil && !stale.entry.Stale {
+				if stale, _ = x.lookup(); stale != nil && x.reuse(stale) != policy.Validate {
 					f.giveUp()
 					lease.Abandon(errFilled)
 					x.hit(stale)
@@ -142,8 +158,8 @@ func (x *exchange) miss(why string, stale *found) {
 			return
 		case otherVariant:
 			why, stale = policy.ForwardVaryMiss, nil
-			if now, ok := x.get(x.variant); ok && !now.Stale {
-				if a, err := stored.Decode(now.Value); err == nil {
+			if now, ok := x.get(x.variant); ok {
+				if a, err := stored.Decode(now.Value); err == nil && x.reuse(&found{now, a}) != policy.Validate {
 					x.hit(&found{now, a})
 					return
 				}
@@ -152,7 +168,7 @@ func (x *exchange) miss(why string, stale *found) {
 			now, whyNow := x.lookup()
 			if stale = now; now == nil {
 				why = whyNow
-			} else if !now.entry.Stale {
+			} else if x.reuse(now) != policy.Validate {
 				x.hit(now)
 				return
 			}
@@ -189,7 +205,7 @@ func (x *exchange) refresh() {
 // job makes the fetch that this request's lease is for.
 func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale bool) *job {
 	shared := x.outHeader(true)
-	return &job{
+	j := &job{
 		g: x.g, stage: x.stage, m: x.m, backend: x.backend, store: x.store, lease: lease, fill: f, series: x.series,
 		req:      x.outRequest(shared),
 		key:      slices.Clone(x.key),
@@ -200,11 +216,16 @@ func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale boo
 		shared:   shared,
 		in: policy.StoreInput{
 			Method: x.verb, MethodOverride: x.m.explicit,
+			StaleWhileRevalidate: x.m.StaleWhileRevalidate, StaleIfError: x.m.StaleIfError,
 			RequestURL:       x.scheme + "://" + x.host + x.path + queryPart(x.query),
 			HasAuthorization: x.auth, CookieForwarded: x.cookies, // keyed ones are not among these
 			TTL: x.m.TTL, NegativeTTL: x.m.NegativeTTL,
 		},
 	}
+	if stale {
+		j.validate(x.target)
+	}
+	return j
 }
 
 func queryPart(query string) string {

@@ -9,7 +9,7 @@ type fields uint32
 const (
 	hasAccept fields = 1 << iota
 	hasAuthorization
-	hasCacheControl
+	hasDirectives // Cache-Control or Pragma
 	hasConnection
 	hasCookie
 	hasCondition // If-None-Match and the like
@@ -26,8 +26,8 @@ func fieldsOf(h http.Header) (f fields) {
 			f |= hasAccept
 		case "Authorization":
 			f |= hasAuthorization
-		case "Cache-Control":
-			f |= hasCacheControl
+		case "Cache-Control", "Pragma":
+			f |= hasDirectives
 		case "Connection":
 			f |= hasConnection
 		case "Cookie":

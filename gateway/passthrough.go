@@ -97,7 +97,8 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			if !isAnswer(resp.StatusCode) {
 				return errNoAnswer
 			}
-			if status = resp.StatusCode; isFailure(status) && stale.within(x.m.StaleIfError, x.g.now()) {
+			x.invalidate(resp.StatusCode, resp.Header)
+			if status = resp.StatusCode; isFailure(status) && x.standsIn(stale, true) {
 				return errUseStale
 			}
 			count()
@@ -123,7 +124,7 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			if !answered {
 				x.series.Backend(time.Since(asked))
 			}
-			if stale.within(x.m.StaleIfError, x.g.now()) {
+			if x.standsIn(stale, status != 0) {
 				x.serveError(stale, status)
 				return
 			}

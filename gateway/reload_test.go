@@ -161,7 +161,7 @@ func TestReloadOfSomethingWrong(t *testing.T) {
 		{"tls", func() { cfg.TLS.CertFile, cfg.TLS.KeyFile = "c", "k" }},
 		{"access log", func() { cfg.AccessLog.Path = filepath.Join(r.dir, "no", "such", "dir") }},
 		{"tls.ca", func() { cfg.Backends["shop"].TLS.CA = filepath.Join(r.dir, "none.pem") }},
-		{"prod", func() { cfg.Stages[len(cfg.Stages)-1].Mode = "http" }},
+		{"prod", func() { cfg.Stages[len(cfg.Stages)-1].Routes[0].Backend = "nobody" }},
 	} {
 		r.top = second
 		cfg = r.config()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"stagecache/gateway/config"
 	"stagecache/gateway/policy"
 )
 
@@ -140,14 +139,6 @@ func (x *exchange) refuseH2C() {
 	}
 }
 
-// cacheControl is the request's own.
-func (x *exchange) cacheControl() []string {
-	if !x.has(hasCacheControl) {
-		return nil
-	}
-	return x.header["Cache-Control"]
-}
-
 // find chooses stage, route and settings.
 func (x *exchange) find() *problem {
 	if x.stage, x.below = find(x.state.stages, x.host, x.path); x.stage == nil {
@@ -193,19 +184,12 @@ func (x *exchange) run() {
 		x.bypass(why)
 		return
 	}
-	if cc := x.cacheControl(); cc != nil && policy.ClientRefresh(policy.ParseCacheControl(cc)) {
-		// Nobody is authorized to refresh yet, and the configuration refuses to make that unnecessary.
-		switch x.m.Strategy {
-		case config.FailWith403:
-			x.fail(errNoRefresh)
-			return
-		case config.SucceedWithoutResponseHeader:
-		default:
-			x.warn = true
-		}
+	if p := x.readDirectives(); p != nil {
+		x.fail(p)
+		return
 	}
 	x.classify()
-	x.query = policy.Query(x.r.URL.RawQuery, x.m.query, true)
+	x.query = policy.Query(x.r.URL.RawQuery, x.m.query, !x.m.http)
 	x.buildKey()
 	x.answer()
 }
@@ -218,7 +202,7 @@ func (x *exchange) whyNot() (string, *problem) {
 	case !x.stage.cfg.Cache.Enabled || x.store == nil:
 		return policy.ForwardBypass, nil
 	case !x.m.caches(x.verb):
-		if x.m.Caching && x.m.TTL > 0 {
+		if x.m.on() {
 			return policy.ForwardMethod, nil
 		}
 		return policy.ForwardBypass, nil

@@ -41,7 +41,7 @@ func TestMissThenHit(t *testing.T) {
 		t.Errorf("the backend was asked for %s", got)
 	}
 	r.clock.Advance(300 * time.Second)
-	r.want(r.get("/prod/x?a=1&b=2"), 200, body, "stagecache; fwd=uri-miss; stored")
+	r.want(r.get("/prod/x?a=1&b=2"), 200, body, "stagecache; fwd=stale; stored")
 	r.wantAsked(2)
 	r.wantStats(func(s *RequestStats) { s.Hits, s.Misses, s.BackendRequests = 1, 2, 2 })
 	if r.g.RequestStats("prod").BackendSecondsSaved <= 0 {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"stagecache/gateway/config"
 	"stagecache/gateway/metrics"
@@ -18,6 +17,7 @@ type method struct {
 	template string            // the entry's; empty for the default: then the route's counts
 	count    *metrics.Resource // nil for the default
 	explicit bool              // names one verb and switches its caching on by itself: only so are others than GET cached
+	http     bool              // freshness by RFC 9111, not by the TTL: the stage's mode
 
 	declared []policy.KeyParameter // key mode declared
 	headers  []string              // key mode full, canonical
@@ -29,17 +29,15 @@ type method struct {
 	keyHeaders []string // canonical names of all headers in the key, whatever the mode
 	forward    []string // the allow-list with what is keyed; nil: everything is forwarded
 	plainVary  bool     // forwarded headers are the client's own, so that variants can be told apart without building the request
-
-	retain time.Duration // how long an entry outlives its freshness
 }
 
-func newMethod(s config.Settings, verb, template string) (*method, error) {
+func newMethod(s config.Settings, mode, verb, template string) (*method, error) {
 	m := &method{
 		Settings: s,
 		template: template,
 		explicit: s.Caching && verb != "" && verb != policy.Any && verb != http.MethodHead && slices.Contains(s.Set, "caching"),
 		query:    policy.QuerySpec{Include: s.Key.Query.Include, Exclude: s.Key.Query.Exclude},
-		retain:   max(s.StaleWhileRevalidate, s.StaleIfError),
+		http:     mode == config.ModeHTTP,
 	}
 	switch s.Key.Mode {
 	case config.KeyDeclared:
@@ -82,5 +80,8 @@ func (m *method) forwards(name string) bool {
 
 // caches tells whether answers to a verb may come from the cache. HEAD is asked as GET.
 func (m *method) caches(verb string) bool {
-	return m.Caching && m.TTL > 0 && (verb == http.MethodGet || m.explicit)
+	return m.on() && (verb == http.MethodGet || m.explicit)
 }
+
+// on tells whether anything is cached. A TTL of 0 switches caching off where the TTL is the lifetime.
+func (m *method) on() bool { return m.Caching && (m.http || m.TTL > 0) }

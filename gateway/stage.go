@@ -38,6 +38,7 @@ type site struct {
 	counters counters
 	marks    *marks
 	budget   *budget
+	underWay underWay
 
 	// stripes guard the markers of resources that vary: who reads one, adds to it and puts it back holds its stripe.
 	stripes [64]sync.Mutex
@@ -62,15 +63,12 @@ func newSite(name string, now func() time.Time) *site {
 
 func newStage(cfg *config.Stage, backends map[string]*backend, st *site, rec *metrics.Recorder) (*stage, error) {
 	fail := func(err error) (*stage, error) { return nil, fmt.Errorf("stage %s: %w", cfg.Name, err) }
-	if cfg.Mode != config.ModeAPIGateway {
-		return fail(fmt.Errorf("mode %q is not supported yet", cfg.Mode))
-	}
 	s := &stage{site: st, cfg: cfg, base: strings.TrimSuffix(cfg.BasePath, "/")}
 	for _, h := range cfg.Hosts {
 		s.hosts = append(s.hosts, strings.ToLower(h))
 	}
 	var err error
-	if s.def, err = newMethod(cfg.Default, "", ""); err != nil {
+	if s.def, err = newMethod(cfg.Default, cfg.Mode, "", ""); err != nil {
 		return fail(err)
 	}
 	for _, r := range cfg.Routes {
@@ -91,7 +89,7 @@ func newStage(cfg *config.Stage, backends map[string]*backend, st *site, rec *me
 		if err != nil {
 			return fail(err)
 		}
-		m, err := newMethod(e.Settings, e.Verb, e.Template)
+		m, err := newMethod(e.Settings, cfg.Mode, e.Verb, e.Template)
 		if err != nil {
 			return fail(fmt.Errorf("%s %s: %w", e.Verb, e.Template, err))
 		}

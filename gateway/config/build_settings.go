@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// defaultSettings are those of a stage that says nothing. A max_ttl below the usual lifetime lowers it.
-func defaultSettings(maxTTL time.Duration) Settings {
-	return Settings{
+// defaultSettings are those of a stage that says nothing. A max_ttl below the usual lifetime lowers it. In mode http an answer
+// that states no lifetime has none, and clients may ask for the backend's word without a permission, as RFC 9111 has it.
+func defaultSettings(mode string, maxTTL time.Duration) Settings {
+	s := Settings{
 		Caching:              true,
 		TTL:                  min(300*time.Second, maxTTL),
 		Encrypt:              true,
@@ -17,6 +18,10 @@ func defaultSettings(maxTTL time.Duration) Settings {
 		Strategy:             SucceedWithResponseHeader,
 		Key:                  KeySpec{Mode: KeyFull},
 	}
+	if mode == ModeHTTP {
+		s.TTL, s.RequireAuthorization = 0, false
+	}
+	return s
 }
 
 // limits are what an entry's settings are held to.

@@ -41,10 +41,6 @@ func (b *builder) stage(name string, v *value, backends map[string]*Backend, bac
 	if !validName(name) {
 		b.add(v.line, v.field, "", "a stage's name is 1 to 128 letters, digits, - or _")
 	}
-	if s.Mode == ModeHTTP {
-		m := v.get("mode")
-		b.add(m.line, m.field, "write mode: "+ModeAPIGateway+" for now", "http is not supported yet")
-	}
 	s.BasePath = "/" + name
 	if p := v.get("base_path"); p.ok() {
 		s.BasePath = strings.ReplaceAll(p.text, "{stage}", name)
@@ -70,7 +66,7 @@ func (b *builder) stage(name string, v *value, backends map[string]*Backend, bac
 	cv, mv := v.get("cache"), v.get("methods")
 	s.Cache = b.cache(cv)
 	limits := limits{maxTTL: s.Cache.MaxTTL}
-	base := defaultSettings(s.Cache.MaxTTL)
+	base := defaultSettings(s.Mode, s.Cache.MaxTTL)
 	def := b.settings(cv, base, limits)
 	if star := mv.get("*"); star.ok() {
 		set := def.Set

@@ -137,7 +137,6 @@ func TestStageErrors(t *testing.T) {
 		{"    hosts: [\"a:80\"]\n", []string{`6: stages.prod.hosts[0]: "a:80" has a port; hosts are compared without it | write api.example.com`}},
 		{"    hosts: [\"-a\"]\n", []string{`6: stages.prod.hosts[0]: "-a" is not a host name | write api.example.com`}},
 		{"    hosts: [a.b, A.B]\n", []string{`6: stages.prod.hosts[1]: "A.B" is listed twice`}},
-		{"    mode: http\n", []string{"6: stages.prod.mode: http is not supported yet | write mode: apigateway for now"}},
 		{"    mode: apigatewya\n", []string{`6: stages.prod.mode: must be apigateway or http, not "apigatewya" | did you mean "apigateway"?`}},
 		{"  \"a b\": {routes: [" + shop + "]}\n", []string{`6: stages["a b"]: a stage's name is 1 to 128 letters, digits, - or _`}},
 		{"  beta:\n", []string{`6: stages.beta.routes: at least one route is needed | write routes: [{path: "/{proxy+}", backend: shop}]`}},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -32,7 +33,8 @@ const (
 // in the order of RFC 9110 13.2.2: If-Match, or else If-Unmodified-Since; then
 // If-None-Match, or else If-Modified-Since. If-Match compares strongly,
 // If-None-Match weakly. A date that is malformed or that came on several lines is
-// ignored, and so is one where the answer has no Last-Modified (13.1.3, 13.1.4).
+// ignored. An answer without Last-Modified is not modified since its Date (RFC 9111
+// 4.3.2), and If-Unmodified-Since does not apply to it (13.1.4).
 // If-Range is not looked at: see RangeAllowed.
 //
 // Call it only where the stored answer is a 2xx: preconditions do not apply to any
@@ -49,7 +51,7 @@ func Evaluate(c Conditional, v Validators) Condition {
 		if anyETag(c.IfNoneMatch, v.ETag, false) {
 			return NotModified
 		}
-	} else if later, ok := modifiedAfter(v.LastModified, c.IfModifiedSince); ok && !later {
+	} else if later, ok := modifiedAfter(cmp.Or(v.LastModified, v.Date), c.IfModifiedSince); ok && !later {
 		return NotModified
 	}
 	return Proceed
@@ -147,22 +149,4 @@ func modifiedAfter(lastModified string, lines []string) (later, ok bool) {
 	since, ok1 := parseDate(trimOWS(lines[0]))
 	modified, ok2 := parseDate(lastModified)
 	return modified.After(since), ok1 && ok2
-}
-
-// parseDate reads the three forms of an HTTP date (RFC 9110 5.6.7): the fixed one,
-// RFC 850's and asctime's. All of them are in UTC.
-func parseDate(s string) (time.Time, bool) {
-	for _, layout := range [...]string{
-		"Mon, 02 Jan 2006 15:04:05 GMT",
-		"Monday, 02-Jan-06 15:04:05 GMT",
-		time.ANSIC,
-	} {
-		if len(s) < len(time.ANSIC) {
-			break // shorter than the shortest: spares the error values
-		}
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
 }

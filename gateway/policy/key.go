@@ -8,6 +8,8 @@ const (
 	kindFull     = 0x01
 	kindDeclared = 0x02
 	kindVariant  = 0x03
+	kindLanguage = 0x04
+	kindPart     = 0x05
 )
 
 // NamedValues is a named part of a key: a header, a cookie or a declared

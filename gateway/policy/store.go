@@ -23,14 +23,29 @@ type StoreInput struct {
 	Tags         []string            // the answer's, from Tags
 	BodyTooLarge bool                // known to be past max_object
 
-	TTL         time.Duration // of the stage or the method; 0: caching is off
+	TTL         time.Duration // of the stage or the method; 0: caching is off, or in mode http that of answers that state none is 0
 	NegativeTTL time.Duration // of 404 and 410; 0: they are not stored
+
+	// How long a stale answer may stand in by the settings; in mode http the answer's own word comes first.
+	StaleWhileRevalidate, StaleIfError time.Duration
+
+	Asked, Came time.Time // when the request was sent and its answer came; mode http only
 }
 
 // StoreDecision tells whether an answer is stored, and how long it lives.
 type StoreDecision struct {
 	Store bool
-	TTL   time.Duration // above zero exactly if Store
+	// TTL is the freshness that is left. In mode apigateway it is above zero if Store; in mode http it may be below, for an
+	// answer that is kept to be validated or for bad times.
+	TTL    time.Duration
+	Retain time.Duration // how long past TTL the answer is kept, stale
+
+	ForCredentials bool  // requests with credentials may have it too
+	NeverStale     bool  // it must not be used stale, whatever the settings say (RFC 9111 4.2.4)
+	InitialAge     int64 // seconds: see InitialAge
+
+	// How long the answer itself lets a stale copy stand in (RFC 5861); below zero: it does not say.
+	StaleWhileRevalidate, StaleIfError time.Duration
 
 	// Reason says in one token why not: for Cache-Status and the log. It is
 	// one of the Reason constants, empty if Store.
@@ -56,8 +71,10 @@ const (
 	ReasonMethod       = "method"
 	ReasonRange        = "range"
 	ReasonStatus       = "status"
-	ReasonTTL          = "ttl"          // the lifetime is 0
-	ReasonNegativeTTL  = "negative-ttl" // 404 or 410, and the lifetime of those is 0
+	ReasonTTL          = "ttl"            // the lifetime is 0
+	ReasonNegativeTTL  = "negative-ttl"   // 404 or 410, and the lifetime of those is 0
+	ReasonStale        = "stale"          // it came stale, and there is nothing to validate it by
+	ReasonUnclear      = "not-understood" // must-understand, and this cache does not know the status
 	ReasonRedirectLoop = "redirect-loop"
 	ReasonTooLarge     = "too-large"
 	ReasonTooManyTags  = "too-many-tags"
@@ -82,11 +99,14 @@ const (
 // client is never served to another; a permanent redirect to the very URL asked for
 // (a poisoned loop); a body past the limit; more tags than could be purged.
 func DecideAPIGateway(in StoreInput) StoreDecision {
-	if reason := clientReason(&in); reason != "" {
+	reason := clientReason(&in, in.CC.Public, in.CC.Public)
+	if reason == "" && in.CC.NoCache {
+		reason = ReasonNoCache
+	}
+	if reason != "" {
 		return StoreDecision{Reason: reason, Private: true}
 	}
 	ttl := in.TTL
-	reason := ""
 	switch {
 	case !storableMethod(in.Method, in.MethodOverride):
 		reason = ReasonMethod
@@ -116,23 +136,51 @@ func DecideAPIGateway(in StoreInput) StoreDecision {
 	if reason != "" {
 		return StoreDecision{Reason: reason}
 	}
-	return StoreDecision{Store: true, TTL: ttl}
+	age, _ := ParseAge(in.Header["Age"])
+	return StoreDecision{
+		Store: true, TTL: ttl, Retain: retention(&in, ttl, max(in.StaleWhileRevalidate, in.StaleIfError)),
+		ForCredentials: in.CC.Public, InitialAge: age, StaleWhileRevalidate: -1, StaleIfError: -1,
+	}
 }
 
-// clientReason looks for a reason that lies in the client who asked.
-func clientReason(in *StoreInput) string {
+// The least and the most time for which an answer with a validator is kept after its freshness, so that the backend can be
+// asked whether it still holds.
+const (
+	minValidation = time.Hour
+	maxValidation = 24 * time.Hour
+)
+
+// retention is how long an answer is of use after its freshness of ttl: window is how long it may stand in.
+func retention(in *StoreInput, ttl, window time.Duration) time.Duration {
+	if validatorsOf(in.Header).Usable() {
+		return max(window, min(max(ttl, minValidation), maxValidation))
+	}
+	return window
+}
+
+func validatorsOf(h map[string][]string) Validators {
+	first := func(name string) string {
+		if v := h[name]; len(v) > 0 {
+			return v[0]
+		}
+		return ""
+	}
+	return Validators{ETag: first("Etag"), LastModified: first("Last-Modified"), Date: first("Date")}
+}
+
+// clientReason looks for a reason that lies in the client who asked: forCredentials and forCookies tell that the answer is
+// for everybody although such were sent.
+func clientReason(in *StoreInput, forCredentials, forCookies bool) string {
 	switch {
 	case in.CC.NoStore:
 		return ReasonNoStore
 	case in.CC.Private:
 		return ReasonPrivate
-	case in.CC.NoCache:
-		return ReasonNoCache
 	case len(in.Header["Set-Cookie"]) > 0:
 		return ReasonSetCookie
-	case in.HasAuthorization && !in.AuthorizationKeyed && !in.CC.Public:
+	case in.HasAuthorization && !in.AuthorizationKeyed && !forCredentials:
 		return ReasonAuthorization
-	case in.CookieForwarded && !in.CookieKeyed && !in.CC.Public:
+	case in.CookieForwarded && !in.CookieKeyed && !forCookies:
 		return ReasonCookie
 	case isStream(in.Header["Content-Type"]):
 		return ReasonStream

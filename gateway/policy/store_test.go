@@ -108,8 +108,12 @@ func TestDecideAPIGateway(t *testing.T) {
 	} {
 		in := StoreInput{Method: "GET", RequestURL: self, Status: 200, TTL: ttl}
 		c.change(&in)
-		if got := DecideAPIGateway(in); got != c.want {
-			t.Errorf("%s: %+v, want %+v", c.source, got, c.want)
+		got := DecideAPIGateway(in)
+		if rest := (StoreDecision{Store: got.Store, TTL: got.TTL, Reason: got.Reason, Private: got.Private}); rest != c.want {
+			t.Errorf("%s: %+v, want %+v", c.source, rest, c.want)
+		}
+		if got.Store && got.ForCredentials != in.CC.Public {
+			t.Errorf("%s: for requests with credentials: %t", c.source, got.ForCredentials)
 		}
 	}
 	for status := 100; status < 600; status++ {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/textproto"
 	"slices"
 	"strings"
 	"testing"
@@ -47,15 +48,16 @@ func TestAppendVariantKey(t *testing.T) {
 	}
 	seen := map[string]string{key(base): "base"}
 	for source, h := range map[string]map[string][]string{
-		"RFC 9111 4.1: another value":           {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"de"}},
-		"RFC 9111 4.1: absent":                  {"Accept-Encoding": {"gzip, br"}},
-		"RFC 9111 4.1: empty is not absent":     {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {""}},
-		"another coding":                        {"Accept-Encoding": {"gzip"}, "Accept-Language": {"fr"}},
-		"no accept-encoding":                    {"Accept-Language": {"fr"}},
-		"empty accept-encoding, identity":       {"Accept-Encoding": {""}, "Accept-Language": {"fr"}},
-		"a value cannot reach into the next":    {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"fr", ""}},
-		"nothing at all":                        {},
-		"several lines are not one with commas": {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"fr", "de"}},
+		"RFC 9111 4.1: another value":        {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"de"}},
+		"RFC 9111 4.1: absent":               {"Accept-Encoding": {"gzip, br"}},
+		"RFC 9111 4.1: empty is not absent":  {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {""}},
+		"another coding":                     {"Accept-Encoding": {"gzip"}, "Accept-Language": {"fr"}},
+		"no accept-encoding":                 {"Accept-Language": {"fr"}},
+		"empty accept-encoding, identity":    {"Accept-Encoding": {""}, "Accept-Language": {"fr"}},
+		"not well-formed: compared as it is": {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"fr;q=2"}},
+		"nothing at all":                     {},
+		"another weight":                     {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"fr;q=0.5"}},
+		"another list":                       {"Accept-Encoding": {"gzip, br"}, "Accept-Language": {"fr", "de"}},
 	} {
 		if other, dup := seen[key(h)]; dup {
 			t.Errorf("%s: the same variant as %s", source, other)
@@ -75,6 +77,49 @@ func TestAppendVariantKey(t *testing.T) {
 	buf := make([]byte, 0, 256)
 	if n := testing.AllocsPerRun(100, func() { AppendVariantKey(buf, primary, names, base) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestSelectingHeaders(t *testing.T) {
+	for _, c := range []struct {
+		source, name string
+		a, b         []string
+		same         bool
+	}{
+		{"RFC 9110 5.3: lines are one list", "foo", []string{"1, 2"}, []string{"1", "2"}, true},
+		{"RFC 9111 4.1: white space", "foo", []string{"1,2"}, []string{" 1 ,\t2 "}, true},
+		{"order counts", "foo", []string{"1,2"}, []string{"2,1"}, false},
+		{"case counts", "foo", []string{"a"}, []string{"A"}, false},
+		{"white space inside a member counts", "foo", []string{"a b"}, []string{"a  b"}, false},
+		{"RFC 9110 5.6.4: white space in quotes counts", "foo", []string{`"a, b"`}, []string{`"a,b"`}, false},
+		{"an escaped quote ends nothing", "foo", []string{`"a\", b"`}, []string{`"a\",b"`}, false},
+		{"empty is not absent", "foo", []string{""}, nil, false},
+		{"RFC 9110 12.5.4: order of equals", "accept-language", []string{"en, de"}, []string{"de, en"}, true},
+		{"RFC 9110 12.5.4: weights are the order", "accept-language", []string{"en;q=0.5, de"}, []string{"de, en;q=0.50"}, true},
+		{"case of languages", "accept-language", []string{"en-US, de"}, []string{"EN-us,De"}, true},
+		{"other weights", "accept-language", []string{"en;q=0.5, de"}, []string{"en;q=0.6, de"}, false},
+		{"no languages", "accept-language", []string{"en/US"}, []string{"EN/us"}, false},
+	} {
+		key := func(v []string) string {
+			h := header{}
+			if v != nil {
+				h[textproto.CanonicalMIMEHeaderKey(c.name)] = v
+			}
+			return string(AppendVariantKey(nil, []byte("k"), []string{c.name}, h))
+		}
+		if (key(c.a) == key(c.b)) != c.same {
+			t.Errorf("%s: %q and %q: the same variant: %t", c.source, c.a, c.b, !c.same)
+		}
+	}
+}
+
+func TestPreferredLanguage(t *testing.T) {
+	for in, want := range map[string]string{
+		"de": "de", "fr;q=0.5, DE;q=1.0": "de", "en-US,en;q=0.9": "en-us", "en, de": "", "*": "", "de;q=0": "", "": "", "d e": "", "de, de": "de",
+	} {
+		if got, ok := PreferredLanguage([]string{in}); ok != (want != "") || ok && got != want {
+			t.Errorf("%q: %q, %t", in, got, ok)
+		}
 	}
 }
 

@@ -13,24 +13,32 @@ import (
 var ErrFormat = errors.New("not a stored answer")
 
 const (
-	version    = 1
+	version    = 2
 	kindAnswer = 'A'
 	kindMarker = 'V'
 )
 
 // The fixed part of a head: version, kind, flags, status (2), initial age (4), fetch time in ns (8), number of fields (2),
-// length of the fields (4).
+// length of the fields (4), the windows of stale-while-revalidate and stale-if-error in seconds (4 each).
 const (
-	offFlags  = 2
-	offStatus = 3
-	offAge    = 5
-	offFetch  = 9
-	offCount  = 17
-	offLength = 19
-	fixedHead = 23
+	offFlags      = 2
+	offStatus     = 3
+	offAge        = 5
+	offFetch      = 9
+	offCount      = 17
+	offLength     = 19
+	offRevalidate = 23
+	offError      = 27
+	fixedHead     = 31
 )
 
-const flagPublic = 1
+const (
+	flagForCredentials = 1 << iota
+	flagNeverStale
+)
+
+// noWindow stands for a window of which the answer says nothing.
+const noWindow = math.MaxUint32
 
 // MaxFields is how many header lines an answer may have.
 const MaxFields = math.MaxUint16
@@ -41,9 +49,18 @@ const MaxHead = 128 << 10
 // Head is everything about an answer but its body.
 type Head struct {
 	Status     int
-	Public     bool                // the backend said Cache-Control: public, so a request with credentials may have it too
+	Terms      Terms
 	InitialAge int64               // seconds the answer had spent in other caches when it came
 	Header     map[string][]string // end-to-end fields; what differs between two servings (Age, Content-Length) is left out by the caller
+}
+
+// Terms are what the backend said about using the answer, worked out when it was stored so that a hit does not have to.
+type Terms struct {
+	ForCredentials bool // requests with credentials may have it too
+	NeverStale     bool // it must not be used stale
+	// How long a stale copy may stand in while it is fetched anew, and for an error; in whole seconds, below zero where the
+	// answer does not say.
+	StaleWhileRevalidate, StaleIfError time.Duration
 }
 
 // AppendHead appends the head of an answer; the body is to follow. It fails where the head is too large to be kept.
@@ -53,13 +70,18 @@ func AppendHead(dst []byte, h Head) ([]byte, error) {
 	}
 	start, fields := len(dst), 0
 	var flags byte
-	if h.Public {
-		flags |= flagPublic
+	if h.Terms.ForCredentials {
+		flags |= flagForCredentials
+	}
+	if h.Terms.NeverStale {
+		flags |= flagNeverStale
 	}
 	dst = append(dst, version, kindAnswer, flags)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Status))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(min(max(h.InitialAge, 0), math.MaxInt32)))
-	dst = append(dst, make([]byte, fixedHead-offFetch)...)
+	dst = append(dst, make([]byte, offRevalidate-offFetch)...)
+	dst = binary.BigEndian.AppendUint32(dst, toWindow(h.Terms.StaleWhileRevalidate))
+	dst = binary.BigEndian.AppendUint32(dst, toWindow(h.Terms.StaleIfError))
 	for name, values := range h.Header {
 		for _, value := range values {
 			fields++
@@ -84,7 +106,7 @@ func SetFetch(value []byte, d time.Duration) {
 // that is.
 type Answer struct {
 	Status     int
-	Public     bool
+	Terms      Terms
 	InitialAge int64
 	Fetch      time.Duration
 	Body       []byte
@@ -99,8 +121,13 @@ func Decode(value []byte) (Answer, error) {
 		return Answer{}, ErrFormat
 	}
 	a := Answer{
-		Status:     int(binary.BigEndian.Uint16(value[offStatus:])),
-		Public:     value[offFlags]&flagPublic != 0,
+		Status: int(binary.BigEndian.Uint16(value[offStatus:])),
+		Terms: Terms{
+			ForCredentials:       value[offFlags]&flagForCredentials != 0,
+			NeverStale:           value[offFlags]&flagNeverStale != 0,
+			StaleWhileRevalidate: fromWindow(binary.BigEndian.Uint32(value[offRevalidate:])),
+			StaleIfError:         fromWindow(binary.BigEndian.Uint32(value[offError:])),
+		},
 		InitialAge: int64(binary.BigEndian.Uint32(value[offAge:])),
 		Fetch:      time.Duration(binary.BigEndian.Uint64(value[offFetch:])),
 		count:      int(binary.BigEndian.Uint16(value[offCount:])),
@@ -128,6 +155,20 @@ func Decode(value []byte) (Answer, error) {
 		return Answer{}, fmt.Errorf("%w: %d bytes behind the last field", ErrFormat, len(rest))
 	}
 	return a, nil
+}
+
+func toWindow(d time.Duration) uint32 {
+	if d < 0 {
+		return noWindow
+	}
+	return uint32(min(d/time.Second, noWindow-1))
+}
+
+func fromWindow(n uint32) time.Duration {
+	if n == noWindow {
+		return -1
+	}
+	return time.Duration(n) * time.Second
 }
 
 // IsAnswer tells an answer from a marker and from anything else.

@@ -11,7 +11,10 @@ import (
 
 func TestAnswer(t *testing.T) {
 	h := map[string][]string{"Content-Type": {"text/plain"}, "Link": {"a", "", "c"}, "X": {strings.Repeat("y", 300)}}
-	v, err := AppendHead([]byte{}, Head{Status: 301, Public: true, InitialAge: 1 << 40, Header: h})
+	v, err := AppendHead([]byte{}, Head{
+		Status: 301, InitialAge: 1 << 40, Header: h,
+		Terms: Terms{ForCredentials: true, StaleWhileRevalidate: -1, StaleIfError: 90 * time.Second},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +24,10 @@ func TestAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Status != 301 || !a.Public || a.InitialAge != 1<<31-1 || a.Fetch != 3*time.Second || string(a.Body) != "body" {
+	if want := (Terms{ForCredentials: true, StaleWhileRevalidate: -1, StaleIfError: 90 * time.Second}); a.Terms != want {
+		t.Errorf("got %+v, want %+v", a.Terms, want)
+	}
+	if a.Status != 301 || a.InitialAge != 1<<31-1 || a.Fetch != 3*time.Second || string(a.Body) != "body" {
 		t.Errorf("got %+v", a)
 	}
 	got := map[string][]string{"Already": {"there"}}
