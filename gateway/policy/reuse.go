@@ -42,7 +42,7 @@ func DecideReuse(h Held, req Directives) Reuse {
 		return Validate
 	case req.MaxStale.Set && !req.MaxStale.Bad && -h.Left <= time.Duration(req.MaxStale.Value)*time.Second:
 		return ServeStale
-	case -h.Left < h.StaleWhileRevalidate:
+	case h.StaleWhileRevalidate > 0 && -h.Left < h.StaleWhileRevalidate:
 		return Refresh
 	}
 	return Validate
