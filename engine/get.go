@@ -84,7 +84,8 @@ func (s *Store) admit(g *generation, key, b []byte, f tier.Found, now int64) (En
 		}
 	}
 	return Entry{
-		Value: p.value, Stored: msTime(p.stored), Expires: msTime(p.fresh), Retain: msTime(f.Expires),
+		// With the room behind it, which is the caller's: a buffer that is used again need not grow again.
+		Value: b[:len(p.value)], Stored: msTime(p.stored), Expires: msTime(p.fresh), Retain: msTime(f.Expires),
 		Stale: v.soft || now >= p.fresh, Plain: f.Plain,
 	}, true
 }

@@ -119,7 +119,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 		done: make(chan struct{}), closing: make(chan struct{}), stop: make(chan struct{}), loaded: make(chan struct{})}
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
-	d.files = openFiles{most: int64(d.o.OpenFiles), close: d.closeIdle}
+	d.files.most, d.files.close = int64(d.o.OpenFiles), d.closeIdle
 	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })
 	for slot := maxSlots - 1; slot >= slotFirst; slot-- {
 		d.freeSlots = append(d.freeSlots, uint16(slot))
@@ -129,6 +129,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	}
 	found, err := d.scan()
 	if err != nil {
+		d.files.reader.Close()
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	var records int64

@@ -7,12 +7,15 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+
+	"stagecache/internal/aio"
 )
 
-// openFiles counts the descriptors that segments hold for reading, and has some closed when there are too many.
+// openFiles is what segments share for reading. It counts the descriptors they hold, and has some closed when there are too many.
 type openFiles struct {
-	n    atomic.Int64
-	most int64
+	reader aio.Reader
+	n      atomic.Int64
+	most   int64
 	// close closes others than keep: those that nobody has read since the last time, or with all also the rest, until excess
 	// are closed. It does not wait for any of them.
 	close func(keep *segment, excess int64, all bool)

@@ -109,8 +109,10 @@ func openRecord(dst []byte, s *crypto.Sealer, h *recordHeader, b []byte) ([]byte
 	if len(b) < h.size() {
 		return dst, fmt.Errorf("record cut short: %w", ErrDamaged)
 	}
-	var room [1 + recordHeaderSize + 16]byte
-	aad := appendAAD(room[:0], kindRecord, b[:recordHeaderSize], s.Context())
+	room := getBuffer(0)
+	defer putBuffer(room)
+	*room = appendAAD(*room, kindRecord, b[:recordHeaderSize], s.Context())
+	aad := *room
 	payload := b[recordHeaderSize:h.size()]
 	if h.plain {
 		return s.Verify(dst, payload, aad)

@@ -2,7 +2,6 @@ package tier
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -117,9 +116,17 @@ func (s *segment) readAt(b []byte, off int64) (int, error) {
 		s.mu.RLock()
 	}
 	defer s.mu.RUnlock()
-	s.touched.Store(true)
-	n, err := s.file.ReadAt(b, off)
-	if errors.Is(err, io.EOF) {
+	if !s.touched.Load() { // it nearly always is, and many read it at once
+		s.touched.Store(true)
+	}
+	var n int
+	var err error
+	if s.files == nil {
+		n, err = s.file.ReadAt(b, off)
+	} else {
+		n, err = s.files.reader.ReadAt(s.file, b, off)
+	}
+	if err == io.EOF {
 		err = nil
 	}
 	return n, err

@@ -129,6 +129,7 @@ func (d *Disk) close(discard bool) error {
 	for _, s := range d.segments() {
 		err = errors.Join(err, s.closeFile(true))
 	}
+	d.files.reader.Close() // closing the files has waited for whoever was reading
 	return err
 }
 
