@@ -1,0 +1,60 @@
+package apigw
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"stagecache/gateway/config"
+)
+
+// Stages is what the control plane works on.
+type Stages interface {
+	// Config is the configuration at work, with what was set at run time.
+	Config() *config.Config
+	// File is the configuration without what was set at run time.
+	File() *config.Config
+	// Overridden tells whether a stage's entry ("*", "GET /products/{id}") has values that were set at run time.
+	Overridden(stage, entry string) bool
+	// Change sets or removes run-time values: all of them or, with an error, none. It returns when they are in force and will
+	// survive a restart.
+	Change(ctx context.Context, stage string, c Change) error
+	// Flush empties a stage, and returns when that is done for good.
+	Flush(ctx context.Context, stage string) error
+}
+
+// Change is what one UpdateStage comes to.
+type Change struct {
+	Enabled  *bool  // of the stage's cache; nil: as it is
+	Capacity *int64 // bytes; nil: as it is
+	// Entries are new values by entry; nil for one whose run-time values are removed.
+	Entries map[string]*Values
+}
+
+// Values are the settings of one entry that API Gateway knows. The others of the entry stay as they are.
+type Values struct {
+	Caching              bool
+	TTL                  time.Duration
+	Encrypt              bool
+	RequireAuthorization bool
+	Strategy             string
+}
+
+// Options are what a control plane is made of. Stages is required.
+type Options struct {
+	Stages  Stages
+	Notes   Storage // nil: what only clients know is forgotten when the process ends
+	Region  string  // in ARNs; empty: us-east-1
+	Account string  // in error texts; empty: 000000000000
+	// Authorize tells whether the caller of a request may do an action ("apigateway:PATCH") on an ARN; its error says to the
+	// caller why not. Nil: everybody may do everything.
+	Authorize func(r *http.Request, action, arn string) error
+	Logger    *slog.Logger     // nil: none
+	Now       func() time.Time // nil: time.Now
+}
+
+// Patterns are where a http.ServeMux has to mount the handler.
+func Patterns() []string {
+	return []string{"/restapis", "/restapis/", "/tags/", "/account"}
+}
