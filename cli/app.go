@@ -33,6 +33,7 @@ func (p *program) app() *cli.App {
 		p.group("key", "root keys", p.keyGenerateCommand()),
 		p.verifyCommand(),
 		p.group("config", "the configuration file", p.configCheckCommand()),
+		p.group("import", "configurations from elsewhere", p.importOpenAPICommand()),
 		p.completionCommand(),
 		p.versionCommand(),
 	}

@@ -86,8 +86,11 @@ func (w *warnings) stage(s *Stage) {
 		w.namespace(s.Line, field, s.Default)
 	}
 	for _, r := range s.Routes {
-		w.shared(r.Line, field, r.Path, s.Default)
+		if !s.hasGET(r.Path) {
+			w.shared(r.Line, field, r.Path, s.Default)
+		}
 	}
+	w.sharedNamespaces(s, field)
 	for _, m := range s.Methods {
 		w.method(m, label(field+".methods", m.Verb+" "+m.Template), s.Default.Encrypt)
 	}

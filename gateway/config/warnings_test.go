@@ -33,6 +33,10 @@ func TestWarnings(t *testing.T) {
 		{"    methods:\n      \"GET /a\": {cacheNamespace: n, key: {mode: declared}}\n", nil},
 		{"    methods:\n      \"POST /a\": {caching: true, key: {mode: declared}}\n", []string{`7: stages.prod.methods["POST /a"]: key mode declared leaves the body of POST out of the key: one body's answer is served for another | use mode full for it, or caching: false`}},
 		{"    methods:\n      \"POST /a\": {caching: true}\n      \"PUT /a\": {caching: false, key: {mode: declared}}\n      \"DELETE /a\": {caching: true, ttl: 0s, key: {mode: declared}}\n", nil},
+		// An entry for the route's own template: the stage's default is not what its GETs get.
+		{"    cache: {key: {mode: declared}}\n    methods:\n      \"GET /{rest+}\": {cacheKeyParameters: [method.request.path.rest]}\n", nil},
+		{"    cache: {key: {mode: declared}, cacheKeyParameters: [method.request.path.proxy]}\n    methods:\n      \"GET /a\": {cacheKeyParameters: [], cacheNamespace: n}\n      \"GET /b\": {cacheKeyParameters: [], cacheNamespace: n}\n      \"POST /c\": {cacheKeyParameters: [], cacheNamespace: n, caching: false}\n      \"GET /d\": {cacheKeyParameters: [method.request.header.a], cacheNamespace: n}\n      \"GET /e\": {cacheKeyParameters: []}\n",
+			[]string{`9: stages.prod: /a and /b have the cacheNamespace "n" and the same key parameters: one path's answer is served for the other | give each a cacheNamespace of its own, or leave it out`}},
 		{"trusted_proxies: [0.0.0.0/0]\n", []string{" trusted_proxies: 0.0.0.0/0 believes the X-Forwarded-For of everybody | list your own proxies"}},
 	} {
 		var got []string
