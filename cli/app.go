@@ -34,6 +34,7 @@ func (p *program) app() *cli.App {
 		p.verifyCommand(),
 		p.group("config", "the configuration file", p.configCheckCommand()),
 		p.group("import", "configurations from elsewhere", p.importOpenAPICommand()),
+		p.benchCommand(),
 		p.completionCommand(),
 		p.versionCommand(),
 	}

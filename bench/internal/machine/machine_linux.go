@@ -49,6 +49,20 @@ func ProcessUsage() (Usage, error) {
 	return Usage{User: time.Duration(r.Utime.Nano()), System: time.Duration(r.Stime.Nano())}, nil
 }
 
+// Resident is the memory of this process that is in RAM, in bytes: its own and that of files it has mapped.
+func Resident() (int64, error) {
+	const file = "/proc/self/statm"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(data), &size, &resident); err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	return resident * int64(os.Getpagesize()), nil
+}
+
 func dontNeed(f *os.File) error { return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }
 
 // OpenDirect opens a file for reads that pass the page cache by. Offsets, sizes and buffers must be multiples of 4096.

@@ -3,6 +3,7 @@ package machine
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -20,6 +21,22 @@ func TestParseIO(t *testing.T) {
 	if _, err := ProcessIO(); err != nil && !os.IsPermission(err) {
 		t.Errorf("the real file: %v", err)
 	}
+}
+
+func TestResidentGrowsWithWhatIsTouched(t *testing.T) {
+	before, err := Resident()
+	if err != nil || before < 1<<20 {
+		t.Fatalf("resident %d, %v", before, err)
+	}
+	room := make([]byte, 64<<20)
+	for i := 0; i < len(room); i += 4096 {
+		room[i] = 1
+	}
+	after, err := Resident()
+	if err != nil || after < before+48<<20 {
+		t.Errorf("resident %d, after 64 MiB more %d, %v", before, after, err)
+	}
+	runtime.KeepAlive(room)
 }
 
 func TestDropCacheGoesThroughFoldersAndNamesWhatFails(t *testing.T) {

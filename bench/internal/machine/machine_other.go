@@ -17,6 +17,9 @@ func ProcessIO() (IO, error) { return IO{}, errUnsupported }
 // ProcessUsage is not available here.
 func ProcessUsage() (Usage, error) { return Usage{}, errUnsupported }
 
+// Resident is not available here.
+func Resident() (int64, error) { return 0, errUnsupported }
+
 func dontNeed(*os.File) error { return errUnsupported }
 
 // OpenDirect is not available here.
