@@ -15,11 +15,7 @@ func (s *Store) Get(dst, key []byte) (Entry, error) {
 	case err != nil:
 		s.misses.Add(1)
 	case e.Tier == Memory:
-		// The disk does not see hits in memory, but should know what is asked for when it evicts. Telling it costs a keyed
-		// hash, so one in touchEvery does: what is hot is told often enough.
-		if s.memoryHits.Add(1)%touchEvery == 0 {
-			g.disk.Touch(g.hasher.Sum(key))
-		}
+		s.touch(g, key)
 	default:
 		s.diskHits.Add(1)
 	}
@@ -27,6 +23,53 @@ func (s *Store) Get(dst, key []byte) (Entry, error) {
 }
 
 const touchEvery = 16
+
+// Peek is Get for a caller that can do without an entry, or asks again with Get: it looks in memory only, and counts only a hit.
+func (s *Store) Peek(dst, key []byte) (Entry, error) {
+	if len(key) == 0 || len(key) > MaxKey {
+		return Entry{}, ErrBadKey
+	}
+	if s.closed.Load() {
+		return Entry{}, ErrClosed
+	}
+	g := s.gen.Load()
+	e, ok := s.inMemory(g, dst, key, s.time.now())
+	if !ok {
+		return Entry{}, ErrMiss
+	}
+	s.touch(g, key)
+	return e, nil
+}
+
+// touch counts a hit in memory. The disk does not see those, but should know what is asked for when it evicts. Telling it costs
+// a keyed hash, so one in touchEvery does: what is hot is told often enough.
+func (s *Store) touch(g *generation, key []byte) {
+	if s.memoryHits.Add(1)%touchEvery == 0 {
+		g.disk.Touch(g.hasher.Sum(key))
+	}
+}
+
+func (s *Store) inMemory(g *generation, dst, key []byte, now int64) (Entry, bool) {
+	if s.memory == nil {
+		return Entry{}, false
+	}
+	h := g.memoryHash(key)
+	out, f, err := s.memory.Get(dst, h)
+	if err != nil {
+		return Entry{}, false
+	}
+	e, ok := s.admit(g, key, out[len(dst):], f, now)
+	if !ok {
+		// What is not good in memory is not good on disk either (it is the same version), except where a neighbour's hash met
+		// this one; the disk will tell.
+		return Entry{}, false
+	}
+	e.Tier = Memory
+	if f.Old {
+		s.renew(g, key, h, f)
+	}
+	return e, true
+}
 
 // get is Get without counting, and with the generation that it looked in.
 func (s *Store) get(dst, key []byte) (Entry, *generation, error) {
@@ -38,19 +81,8 @@ func (s *Store) get(dst, key []byte) (Entry, *generation, error) {
 	}
 	g := s.gen.Load()
 	now := s.time.now()
-	if s.memory != nil {
-		h := g.memoryHash(key)
-		if out, f, err := s.memory.Get(dst, h); err == nil {
-			if e, ok := s.admit(g, key, out[len(dst):], f, now); ok {
-				e.Tier = Memory
-				if f.Old {
-					s.renew(g, key, h, f)
-				}
-				return e, g, nil
-			}
-			// What is not good in memory is not good on disk either (it is the same version), except where a neighbour's
-			// hash met this one; the disk will tell.
-		}
+	if e, ok := s.inMemory(g, dst, key, now); ok {
+		return e, g, nil
 	}
 	h := g.hasher.Sum(key)
 	out, f, err := g.disk.Get(dst, h)

@@ -11,14 +11,17 @@ import (
 )
 
 // listener gives the data port's connections as conns.
-type listener struct{ net.Listener }
+type listener struct {
+	net.Listener
+	g *Gateway
+}
 
 func (l listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c}, nil
+	return &conn{Conn: c, lane: lane{g: l.g}}, nil
 }
 
 // conn is a client's connection on which deadlines cost next to nothing, and on which a header and its body can leave
@@ -30,6 +33,7 @@ func (l listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	read, write deadline
+	lane        lane
 
 	// What follows belongs to the goroutine that writes the answer.
 	held    []byte // written, not yet sent; nil: nothing is held back
@@ -100,7 +104,8 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *conn) Read(p []byte) (int, error) {
+// readOnce is Read past the lane.
+func (c *conn) readOnce(p []byte) (int, error) {
 	if err := c.read.begin(c.Conn.SetReadDeadline); err != nil {
 		c.read.end(nil, nil)
 		return 0, err

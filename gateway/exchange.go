@@ -55,6 +55,8 @@ type exchange struct {
 	result string
 	series *metrics.Series // nil until the route is known
 
+	glancing bool // it is looked for in memory only, and goes another way if it is not there
+
 	first found // what the first lookup found
 	plain bool  // it was answered from a fresh entry: nothing of it is known to anybody else
 

@@ -76,6 +76,7 @@ type Gateway struct {
 	ctx     context.Context // of all fetches; it ends when Shutdown has run out of time, or is done
 	cancel  context.CancelCauseFunc
 	fetches tracker
+	leaving tracker // connections that were closed while a hit was on its way
 
 	sites sitesOf // of every stage there was; also of removed ones, whose counters go on if the stage comes back
 

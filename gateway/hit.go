@@ -13,11 +13,21 @@ import (
 
 // hit answers from a fresh entry, or from a stale one that may be used while it is refreshed.
 func (x *exchange) hit(f *found) {
-	now := x.g.now()
+	x.takeHit(f)
+	age, cs := x.aboutHit(f)
+	x.serveStored(f.answer, age, cs)
+}
+
+// takeHit counts a hit.
+func (x *exchange) takeHit(f *found) {
 	x.countHit(f.entry.Stale)
 	x.stage.counters.saved.Add(int64(f.answer.Fetch))
-	x.serveStored(f.answer, policy.Age(f.entry.Stored, now, f.answer.InitialAge),
-		policy.CacheStatus{Hit: true, HasTTL: true, TTL: ttlOf(f, now)})
+}
+
+// aboutHit is what a client is told about a hit.
+func (x *exchange) aboutHit(f *found) (age int64, cs policy.CacheStatus) {
+	now := x.g.now()
+	return policy.Age(f.entry.Stored, now, f.answer.InitialAge), policy.CacheStatus{Hit: true, HasTTL: true, TTL: ttlOf(f, now)}
 }
 
 // ttlOf is the freshness left in whole seconds, below zero for a stale entry, also for one that was softly purged.

@@ -53,7 +53,11 @@ const valueSlack = 1 << 10
 
 // get asks the store. An entry that was stored without encryption is none where the settings ask for encryption.
 func (x *exchange) get(key []byte) (engine.Entry, bool) {
-	e, err := x.store.Get(x.value[:0], key)
+	get := x.store.Get
+	if x.glancing {
+		get = x.store.Peek
+	}
+	e, err := get(x.value[:0], key)
 	if err != nil {
 		if !errors.Is(err, engine.ErrMiss) && !errors.Is(err, engine.ErrClosed) {
 			x.g.log.Debug("the store could not be read", "stage", x.stage.name, "error", err)

@@ -16,6 +16,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	x.g, x.state, x.r, x.begun, x.result = g, g.state.Load(), r, time.Now(), "-"
 	x.w = response{ResponseWriter: w, perWrite: g.o.WriteTimeout}
 	defer x.end()
+	if c := connOf(r); c != nil {
+		c.lane.posted = r.Method == http.MethodPost
+	}
 	x.client = x.state.clientOf(r)
 	if p := x.accept(); p != nil {
 		x.fail(p)
@@ -188,10 +191,15 @@ func (x *exchange) run() {
 		x.fail(p)
 		return
 	}
+	x.name()
+	x.answer()
+}
+
+// name finds out what a request asks for, in the words of the store: its key.
+func (x *exchange) name() {
 	x.classify()
 	x.query = policy.Query(x.r.URL.RawQuery, x.m.query, !x.m.http)
 	x.buildKey()
-	x.answer()
 }
 
 // whyNot says why caching does not apply to a request, in the words of Cache-Status; "" if it does.

@@ -33,6 +33,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		BaseContext:    func(net.Listener) context.Context { return g.ctx },
 		ConnContext:    withConn,
+		ConnState:      noteState,
 	}
 	g.mu.Lock()
 	if g.closed {
@@ -42,7 +43,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.servers = append(g.servers, srv)
 	g.mu.Unlock()
 
-	ln = listener{ln}
+	ln = listener{ln, g}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.DrainTimeout)
@@ -89,6 +90,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		if err := srv.Shutdown(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("requests were cut: %w", err))
 		}
+	}
+	if err := g.leaving.close(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("answers were cut: %w", err))
 	}
 	if err := g.fetches.close(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("fetches were cut: %w", err))

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// tracker counts the fetches that run, so that a shutdown can wait for them. Unlike a sync.WaitGroup it may be asked for one
+// tracker counts what runs, fetches for one, so that a shutdown can wait for them. Unlike a sync.WaitGroup it may be asked for one
 // more while somebody waits.
 type tracker struct {
 	mu     sync.Mutex

@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -82,8 +85,9 @@ func AppendHead(dst []byte, h Head) ([]byte, error) {
 	dst = append(dst, make([]byte, offRevalidate-offFetch)...)
 	dst = binary.BigEndian.AppendUint32(dst, toWindow(h.Terms.StaleWhileRevalidate))
 	dst = binary.BigEndian.AppendUint32(dst, toWindow(h.Terms.StaleIfError))
-	for name, values := range h.Header {
-		for _, value := range values {
+	// Sorted, as they are sent.
+	for _, name := range slices.Sorted(maps.Keys(h.Header)) {
+		for _, value := range h.Header[name] {
 			fields++
 			dst = appendText(appendText(dst, name), value)
 		}
@@ -207,6 +211,21 @@ func joined(a, b []byte) string {
 	text.Write(a)
 	text.Write(b)
 	return text.String()
+}
+
+// Fields gives every line of the header, in its order. The bytes are the value's own.
+func (a Answer) Fields() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		rest := a.fields
+		for range a.count {
+			var n, v []byte
+			n, rest, _ = cutText(rest)
+			v, rest, _ = cutText(rest)
+			if !yield(n, v) {
+				return
+			}
+		}
+	}
 }
 
 // Get gives the first value of a field under its canonical name, or "".
