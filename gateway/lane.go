@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stagecache/gateway/config"
+	"stagecache/gateway/policy"
 )
 
 // The lane answers hits in memory on plain connections before net/http learns of their requests: no goroutine, no context
@@ -175,18 +175,18 @@ func (c *conn) serve(q *laneRequest) (ok bool, err error) {
 
 var errAbort = errors.New("the answer was cut")
 
-// glance looks for a fresh entry in memory, deciding as run does. It gives nil for whatever is not an ordinary hit.
+// glance looks for a fresh entry in memory, deciding as run and answer do. It gives nil for whatever is not an ordinary hit.
 func (x *exchange) glance() *found {
 	x.client = x.state.clientOf(x.r)
-	if x.accept() != nil || x.find() != nil || x.stage.cfg.Mode != config.ModeAPIGateway {
+	if x.accept() != nil || x.find() != nil {
 		return nil
 	}
-	if why, p := x.whyNot(); why != "" || p != nil {
+	if why, p := x.whyNot(); why != "" || p != nil || x.readDirectives() != nil {
 		return nil
 	}
 	x.name()
 	f, _ := x.lookup()
-	if f == nil || f.entry.Stale || x.auth && !f.answer.Public {
+	if f == nil || x.auth && !f.answer.Terms.ForCredentials || x.reuse(f) != policy.Serve {
 		return nil
 	}
 	return f
