@@ -7,6 +7,7 @@
 //
 // What a request goes through, and the file where to read about it:
 //
+//	lane.go      a plain hit in memory, answered before net/http learns of it (lanehead.go, laneanswer.go)
 //	serve.go     what is refused; stage, route and settings; does caching apply?
 //	exchange.go  the cache key; what of the request belongs to its client alone
 //	lookup.go    the entry, through the marker of a resource that varies (vary.go)

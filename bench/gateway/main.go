@@ -55,7 +55,7 @@ type settings struct {
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench/gateway", flag.ContinueOnError)
-	short := flags.Bool("short", false, "under three minutes: fewer and shorter rounds")
+	short := flags.Bool("short", false, "under two minutes: fewer and shorter rounds")
 	connections := flags.Int("connections", 32, "keep-alive connections of the client")
 	keys := flags.Int("keys", 1000, "different resources")
 	bodies := flags.String("bodies", "1024,16384", "comma-separated sizes of bodies in bytes, 256 to 60000")
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q: everything is a flag, see -h", flags.Arg(0))
 	}
-	s := settings{rounds: 11, seconds: 4, connections: *connections, keys: *keys, profile: *profile}
+	s := settings{rounds: 9, seconds: 3, connections: *connections, keys: *keys, profile: *profile}
 	if *short {
 		s.rounds, s.seconds = 7, 1
 	}
