@@ -94,6 +94,7 @@ type Cache struct {
 	Memory    int64 // bytes for the whole store; 0: disk only
 	MaxObject int   // bytes
 	MaxTTL    time.Duration
+	Origin    string // where it comes from, if not from the file: "set at run time, ..."
 }
 
 // Method is one entry of methods: its settings are the stage's default plus its own keys.
@@ -135,6 +136,8 @@ type Settings struct {
 	IgnoreCookies        bool
 	// Set names the fields that this entry itself set in the file (our names), for displays of origin.
 	Set []string
+	// Origin says where the whole entry comes from, if not from the file: "set at run time, ...".
+	Origin string
 }
 
 // Key modes.

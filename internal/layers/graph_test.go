@@ -30,10 +30,12 @@ var may = []struct {
 	{"gateway/iam", nil},
 	{"gateway/sigv4", nil},
 	// A configuration holds policies, and says in which line of the file one is wrong.
-	{"gateway/config", []string{"gateway/iam", "crypto/...", "internal/..."}},
+	{"gateway/config", []string{"gateway/iam", "gateway/policy", "crypto/...", "internal/..."}},
+	{"gateway/overrides", []string{"gateway/config", "gateway/policy", "crypto/...", "internal/..."}},
+	{"gateway/audit", nil},
 	{"gateway/identity", []string{"gateway/config", "gateway/iam", "gateway/sigv4", "crypto/...", "internal/..."}},
 	// The control plane works on stores and settings; the data plane mounts it, not the other way round.
-	{"gateway/control", []string{"gateway/config", "gateway/policy", "engine/...", "tier/...", "crypto/...", "internal/..."}},
+	{"gateway/control", []string{"gateway/audit", "gateway/overrides", "gateway/config", "gateway/policy", "engine/...", "tier/...", "crypto/...", "internal/..."}},
 	// A wire format over an interface: what it drives is handed in.
 	{"gateway/apigw", []string{"gateway/config", "gateway/policy", "crypto/...", "internal/..."}},
 	{"gateway/openapi", []string{"gateway/config", "gateway/policy", "crypto/...", "internal/..."}},
