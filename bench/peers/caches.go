@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -139,38 +140,55 @@ func hashOf(key uint32) (h tier.Hash) {
 	return h
 }
 
-// enginePolicy is a store with both tiers, of a capacity that has its usual 64 segments, with values so large that so many
-// of them are what the disk has room for. They are random bytes, which do not compress.
-type enginePolicy struct {
-	s      *engine.Store
-	random []byte
-	size   int
-	room   []byte
+// storePolicy is a store with values so large that so many of them are what its memory or its disk has room for. They are random
+// bytes, which do not compress.
+type storePolicy struct {
+	s          *engine.Store
+	random     []byte
+	size       int
+	memoryOnly bool // only what memory answers is a hit
+	room       []byte
 }
 
+// storeKind says what bounds a storePolicy.
+type storeKind int
+
 const (
-	ratioCapacity = 512 << 20
-	ratioMemory   = engine.MinMemory // one step of fastcache: a sixteenth of the capacity
-	// perEntry is what a small entry takes on the disk besides its value: header, seal, key, fields, its line in the index.
-	perEntry = 160
+	roomy     storeKind = iota // the least memory; the disk holds everything
+	diskOnly                   // ratioCapacity of disk, no memory
+	bothTiers                  // the same with the least memory
 )
 
-// valueSize is how large values are when so many fill the store.
-func valueSize(entries int) int { return ratioCapacity/entries - perEntry }
+const (
+	// perEntry is what a small entry takes on the disk besides its value: header, seal, key, fields, its line in the index.
+	perEntry = 160
+	// perEntryMemory is the same in memory, where there is no seal.
+	perEntryMemory = perRecord + 10 + 32
+)
 
-func newEnginePolicy(dir string, size int) (*enginePolicy, error) {
-	p := &enginePolicy{size: valueSize(size)}
+func newStorePolicy(b *bench, entries int, kind storeKind) (*storePolicy, error) {
+	dir, err := os.MkdirTemp(b.dir, "ratio-")
+	if err != nil {
+		return nil, err
+	}
+	o := engine.Options{Key: rootKey(), Capacity: ratioCapacity, Memory: engine.MinMemory, Block: true}
+	p := &storePolicy{size: ratioCapacity/entries - perEntry}
+	switch kind {
+	case roomy:
+		p.size, p.memoryOnly = tier.MemoryStep/entries-perEntryMemory, true
+		o.Capacity = 2 * maxVolume
+	case diskOnly:
+		o.Memory = 0
+	}
+	o.MaxObject = p.size
 	p.random = make([]byte, p.size+1<<20)
 	r := rand.NewChaCha8([32]byte{1})
 	_, _ = r.Read(p.random) // never fails
-	var err error
-	p.s, err = engine.Open(filepath.Join(dir, "ratio"), engine.Options{
-		Key: rootKey(), Capacity: ratioCapacity, Memory: ratioMemory, MaxObject: p.size, Block: true,
-	})
+	p.s, err = engine.Open(filepath.Join(dir, "ratio"), o)
 	return p, err
 }
 
-func (p *enginePolicy) access(key uint32) (bool, error) {
+func (p *storePolicy) access(key uint32) (bool, error) {
 	k := binary.BigEndian.AppendUint32([]byte("trace/"), key)
 	want := p.random[key%(1<<20):][:p.size]
 	e, err := p.s.Get(p.room[:0], k)
@@ -179,7 +197,7 @@ func (p *enginePolicy) access(key uint32) (bool, error) {
 			return false, errors.New("engine answers with another value")
 		}
 		p.room = e.Value
-		return true, nil
+		return e.Tier == engine.Memory || !p.memoryOnly, nil
 	}
 	if !errors.Is(err, engine.ErrMiss) {
 		return false, err
@@ -187,4 +205,4 @@ func (p *enginePolicy) access(key uint32) (bool, error) {
 	return false, fill(context.Background(), p.s, k, want)
 }
 
-func (p *enginePolicy) close() error { return p.s.Close() }
+func (p *storePolicy) close() error { return p.s.Close() }

@@ -82,8 +82,7 @@ func TestPolicies(t *testing.T) {
 		p          policy
 		keys, hits string
 	}{
-		{"fifo evicts the oldest, hit or not", newFIFO(2, 0), "abacacb", "ac"},
-		{"a second chance keeps what was hit", newFIFO(2, 1), "abacab", "aa"},
+		{"fifo evicts the oldest, hit or not", newFIFO(2), "abacacb", "ac"},
 		{"lru evicts what was asked for longest ago", newLRU(2), "abacab", "aa"},
 	} {
 		if got := hitsOf(t, c.p, c.keys); got != c.hits {
@@ -94,7 +93,7 @@ func TestPolicies(t *testing.T) {
 
 // What S3-FIFO is for: keys that come once must not push out those that come again.
 func TestS3FIFOKeepsItsMainQueueThroughAScan(t *testing.T) {
-	s, f := newS3FIFO(100), newFIFO(100, 0)
+	s, f := newS3FIFO(100), newFIFO(100)
 	for _, p := range []policy{s, f} {
 		for range 3 {
 			for k := range uint32(50) {
@@ -121,8 +120,11 @@ func TestS3FIFOKeepsItsMainQueueThroughAScan(t *testing.T) {
 // No policy may hold more than its size: a loop over a few keys more than fit gives FIFO and LRU no hit at all, and what
 // is asked for within the size always is one.
 func TestPoliciesKeepToTheirSize(t *testing.T) {
-	for _, name := range []string{"fifo", "lru", "2nd chance", "two rings", "s3-fifo", "otter", "ristretto"} {
-		p, err := (&bench{}).newPolicy(name, 50)
+	for _, c := range contestants {
+		if c.ours {
+			continue
+		}
+		p, err := c.make(nil, 50)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,11 +142,69 @@ func TestPoliciesKeepToTheirSize(t *testing.T) {
 			}
 		}
 		if hits > 55 { // otter and ristretto may be a few above for a moment
-			t.Errorf("%s: %d hits with room for 50", name, hits)
+			t.Errorf("%s: %d hits with room for 50", c.name, hits)
 		}
 		if err := p.close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Ours hold what they say: as many entries as are asked for, and no more.
+func TestTheMemoryTierIsMeasuredAtItsSize(t *testing.T) {
+	for _, size := range []int{2048, 27_000} {
+		p := newMemoryPolicy(size)
+		hits := 0
+		for range 4 {
+			hits = 0
+			for k := range uint32(8 * size) {
+				hit, err := p.access(k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if hit {
+					hits++
+				}
+			}
+		}
+		if hits > size {
+			t.Errorf("a loop over far more keys has %d hits with room for %d", hits, size)
+		}
+		for k := range uint32(size / 2) {
+			p.access(k) // what can fail did so above
+		}
+		hits = 0
+		for k := range uint32(size / 2) {
+			if hit, _ := p.access(k); hit {
+				hits++
+			}
+		}
+		if hits < size/4 {
+			t.Errorf("of half of the %d entries there is room for, %d are there", size, hits)
+		}
+		if err := p.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTheMadeTraceIsWhatItSays(t *testing.T) {
+	made := makeTrace(100_000)
+	seen := make(map[uint32]int)
+	for _, k := range made.keys {
+		seen[k]++
+	}
+	once := 0
+	for _, n := range seen {
+		if n == 1 {
+			once++
+		}
+	}
+	if len(seen) != made.distinct || once < 30_000 || once > 45_000 {
+		t.Errorf("%d keys, said to be %d; %d of them come once", len(seen), made.distinct, once)
+	}
+	if again := makeTrace(100_000); !slices.Equal(made.keys, again.keys) {
+		t.Error("two runs make different requests")
 	}
 }
 
@@ -221,7 +281,7 @@ func TestARunEndsWithItsFigures(t *testing.T) {
 			t.Errorf("line %q is no figure", line)
 		}
 	}
-	for _, want := range []string{"no -corpus given", "hit ratios are not measured"} {
+	for _, want := range []string{"no -corpus given", "recorded requests are not measured"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report does not say %q", want)
 		}

@@ -9,36 +9,25 @@ type policy interface {
 	close() error
 }
 
-// fifo evicts in the order of insertion. With chances, what was hit since is inserted again instead, once for each hit up to that
-// many: what a log of segments does when it gives a second chance.
+// fifo evicts in the order of insertion.
 type fifo struct {
-	size    int
-	chances int
-	order   []uint32 // from head on
-	hits    map[uint32]int
+	size  int
+	order []uint32 // from head on
+	has   map[uint32]bool
 }
 
-func newFIFO(size, chances int) *fifo {
-	return &fifo{size: size, chances: chances, hits: make(map[uint32]int, size)}
-}
+func newFIFO(size int) *fifo { return &fifo{size: size, has: make(map[uint32]bool, size)} }
 
 func (f *fifo) access(key uint32) (bool, error) {
-	if n, ok := f.hits[key]; ok {
-		f.hits[key] = min(n+1, f.chances)
+	if f.has[key] {
 		return true, nil
 	}
-	for len(f.hits) >= f.size {
-		oldest := f.order[0]
+	if len(f.has) >= f.size {
+		delete(f.has, f.order[0])
 		f.order = f.order[1:]
-		if n := f.hits[oldest]; n > 0 {
-			f.hits[oldest] = n - 1
-			f.order = append(f.order, oldest)
-			continue
-		}
-		delete(f.hits, oldest)
 	}
 	f.order = append(f.order, key)
-	f.hits[key] = 0
+	f.has[key] = true
 	return false, nil
 }
 

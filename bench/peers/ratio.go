@@ -2,114 +2,62 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"stagecache/bench/internal/report"
-	"stagecache/tier"
 )
 
-// Hit ratios are compared at the same number of entries, as a share of the keys that occur. Our tiers are bounded by bytes and
-// have least sizes: 32 MiB for the memory tier alone; 512 MiB of disk, with 32 MiB of memory, for both tiers. So the values are
-// as large as makes that many fill them ("large"), or, for "memory tier", so many users repeat the trace side by side, each
-// with its own keys, that values of about 1 KiB fill it (see crowd).
-
-var shares = []int{1, 5, 10, 25, 50} // percent
-
-// maxVolume is how much one run of both tiers may write: with few entries the values are large.
-const (
-	maxVolume      = 12e9
-	maxVolumeShort = 3e9
-)
-
-// contestants are the policies that others have, then what we have, then models of what we could have.
-var contestants = []string{"fifo", "lru", "otter", "ristretto", "memory tier", "memory, large", "both tiers, large", "2nd chance", "two rings", "s3-fifo"}
-
-// The first of contestants are rivals, the next ours, the rest models.
-const (
-	rivalPolicies = 4
-	ourPolicies   = 3
-)
-
-func isOurs(i int) bool { return i >= rivalPolicies && i < rivalPolicies+ourPolicies }
-
-func (b *bench) newPolicy(name string, size int) (policy, error) {
-	switch name {
-	case "fifo":
-		return newFIFO(size, 0), nil
-	case "lru":
-		return newLRU(size), nil
-	case "otter":
-		return newOtter(size)
-	case "ristretto":
-		return newRistretto(size)
-	case "memory tier":
-		users := max(1, tier.MemoryStep/1200/size)
-		return &crowd{policy: newMemoryPolicy(size * users), users: uint32(users)}, nil
-	case "memory, large":
-		return newMemoryPolicy(size), nil
-	case "both tiers, large":
-		dir, err := os.MkdirTemp(b.dir, "ratio-")
-		if err != nil {
-			return nil, err
-		}
-		return newEnginePolicy(dir, size)
-	case "2nd chance":
-		return newFIFO(size, 1), nil
-	case "two rings":
-		return newTwoRings(size), nil
-	case "s3-fifo":
-		return newS3FIFO(size), nil
-	}
-	panic("no policy " + name)
+// worst is the row in which one of ours is furthest behind.
+type worst struct {
+	points       float64
+	ours, theirs string
 }
 
+// ratio compares hit ratios of eviction policies; see contestants.go for how sizes are made comparable.
 func (b *bench) ratio() error {
-	b.printf("\n== ratio\n")
+	b.printf("\n== ratio: hits in percent, at so many entries; in brackets the points to the best of the others\n")
+	traces := []*trace{makeTrace(madeRequests)}
 	if b.traces == "" {
-		b.printf("no -traces given: hit ratios are not measured\n")
-		return nil
+		b.printf("no -traces given: recorded requests are not measured\n")
+	} else if read, err := readTraces(b.traces); err != nil {
+		b.printf("recorded requests are not measured: %v\n", err)
+	} else {
+		traces = append(traces, read...)
 	}
-	traces, err := readTraces(b.traces)
-	if err != nil {
-		b.printf("hit ratios are not measured: %v\n", err)
-		return nil
-	}
+	behind := make(map[string]worst)
 	for _, t := range traces {
-		if err := b.ratioTable(t); err != nil {
+		if err := b.ratioTable(t, behind); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	b.printf("to best: points of difference to the best of %v, not to the models. Models: what our tiers could do, without their layout.\n", contestants[:rivalPolicies])
-	b.printf("-: not run, as the values that make so few entries fill %s would be written more than %s in all\n",
-		report.Bytes(ratioCapacity), report.Bytes(b.maxVolume()))
+	for _, c := range contestants {
+		if c.note != "" && (!c.long || !b.short) {
+			b.printf("  %s: %s\n", c.name, c.note)
+		}
+	}
+	b.printf("  -: more than %s to write, or more than %.0f million requests\n", report.Bytes(maxVolume), maxRequests/1e6)
+	for _, c := range contestants {
+		if w, ok := behind[c.name]; ok && c.figure != "" {
+			b.sheet.Add(report.Figure{Name: c.figure, Value: w.points, Unit: "points", Ours: w.ours, Theirs: w.theirs})
+		}
+	}
 	return nil
 }
 
-func (b *bench) maxVolume() int64 {
-	if b.short {
-		return maxVolumeShort
-	}
-	return maxVolume
-}
-
-func (b *bench) ratioTable(t *trace) error {
-	b.printf("%s: %d requests for %d keys; hits in percent\n", t.name, len(t.keys), t.distinct)
+func (b *bench) ratioTable(t *trace, behind map[string]worst) error {
+	b.printf("%s: %d requests for %d keys\n", t.name, len(t.keys), t.distinct)
 	head := []string{"entries"}
-	for i, name := range contestants {
-		head = append(head, name)
-		if isOurs(i) {
-			head = append(head, "to best")
+	for _, c := range contestants {
+		if !c.long || !b.short {
+			head = append(head, c.name)
 		}
 	}
-	for i := len(head) - (len(contestants) - rivalPolicies - ourPolicies); i < len(head); i++ {
-		head[i] += " (model)"
+	todo := shares
+	if b.short {
+		todo = sharesShort
 	}
 	var rows [][]string
-	for _, share := range shares {
-		if share == shares[0] && b.short {
-			continue // the longest
-		}
-		row, err := b.ratioRow(t, share)
+	for _, share := range todo {
+		row, err := b.ratioRow(t, share, behind)
 		if err != nil {
 			return err
 		}
@@ -119,41 +67,56 @@ func (b *bench) ratioTable(t *trace) error {
 	return nil
 }
 
-func (b *bench) ratioRow(t *trace, share int) ([]string, error) {
-	size := max(10, t.distinct*share/100)
-	row := []string{fmt.Sprintf("%d %% (%d)", share, size)}
-	best, fifo := 0.0, 0.0
-	for i, name := range contestants {
-		if name == "both tiers, large" && (1-fifo/100)*float64(len(t.keys))*float64(valueSize(size)) > float64(b.maxVolume()) {
-			row = append(row, "-", "-")
+// ratioRow measures all contestants with room for so many thousandths of the keys.
+func (b *bench) ratioRow(t *trace, share int, behind map[string]worst) ([]string, error) {
+	size := max(10, t.distinct*share/1000)
+	row := []string{fmt.Sprintf("%.1f %% (%d)", float64(share)/10, size)}
+	var best, misses float64
+	var bestName string
+	for i := range contestants {
+		c := &contestants[i]
+		if c.long && b.short {
 			continue
 		}
-		hits, err := b.replay(t, name, size)
+		users := float64(c.users(size))
+		if users*float64(len(t.keys)) > maxRequests || c.volume != nil && c.volume(users*misses, users*float64(t.distinct)) > maxVolume {
+			row = append(row, "-")
+			continue
+		}
+		hits, err := b.replay(t, c, size)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		row = append(row, fmt.Sprintf("%.1f", hits))
-		if i < rivalPolicies {
-			best = max(best, hits)
+		if !c.ours {
+			row = append(row, fmt.Sprintf("%.1f", hits))
+			if hits > best && !c.model {
+				best, bestName = hits, c.name
+			}
+			if c.name == "fifo" {
+				misses = (1 - hits/100) * float64(len(t.keys))
+			}
+			continue
 		}
-		if name == "fifo" {
-			fifo = hits
-		}
-		if isOurs(i) {
-			row = append(row, fmt.Sprintf("%+.1f", hits-best))
+		row = append(row, fmt.Sprintf("%.1f [%+.1f]", hits, hits-best))
+		if w, ok := behind[c.name]; !ok || hits-best < w.points {
+			behind[c.name] = worst{hits - best, fmt.Sprintf("%.1f %%, %s, %d entries", hits, t.name, size), fmt.Sprintf("%s %.1f %%", bestName, best)}
 		}
 	}
 	return row, nil
 }
 
 // replay is the share of hits in percent.
-func (b *bench) replay(t *trace, name string, size int) (float64, error) {
+func (b *bench) replay(t *trace, c *contestant, size int) (float64, error) {
 	if err := b.ctx.Err(); err != nil {
 		return 0, err
 	}
-	p, err := b.newPolicy(name, size)
+	users := c.users(size)
+	p, err := c.make(b, size*users)
 	if err != nil {
 		return 0, err
+	}
+	if users > 1 {
+		p = &crowd{policy: p, users: uint32(users)}
 	}
 	hits := 0
 	for i, key := range t.keys {

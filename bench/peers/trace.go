@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,43 @@ type trace struct {
 	name     string
 	keys     []uint32
 	distinct int
+}
+
+// madeRequests is how long a trace of our making is.
+const madeRequests = 300_000
+
+// makeTrace makes requests up, as those of an API are known to be: a few keys are asked for most (Zipf), some of which are
+// replaced by others as time goes by, and three in ten requests are for what nobody asks for again.
+func makeTrace(requests int) *trace {
+	const popular = 40_009
+	r := rand.New(rand.NewPCG(1, 2))
+	zipf := rand.NewZipf(r, 1.1, 10, popular-1)
+	keys := make([]uint32, requests)
+	for i := range keys {
+		key := uint32(zipf.Uint64() * 7919 % popular)
+		if key < uint32(i/50) {
+			key += popular
+		}
+		if r.IntN(10) < 3 {
+			key = 2*popular + uint32(i)
+		}
+		keys[i] = key
+	}
+	return numbered("made up", keys)
+}
+
+// numbered numbers the keys in the order in which they occur first.
+func numbered(name string, keys []uint32) *trace {
+	seen := make(map[uint32]uint32)
+	for i, k := range keys {
+		number, ok := seen[k]
+		if !ok {
+			number = uint32(len(seen))
+			seen[k] = number
+		}
+		keys[i] = number
+	}
+	return &trace{name: name, keys: keys, distinct: len(seen)}
 }
 
 // readTraces reads every *.trace.xz and *.trace in dir, by name.
@@ -64,16 +102,7 @@ func readTrace(name string) (*trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[uint32]uint32)
-	for i, k := range keys {
-		number, ok := seen[k]
-		if !ok {
-			number = uint32(len(seen))
-			seen[k] = number
-		}
-		keys[i] = number
-	}
-	return &trace{name: strings.TrimSuffix(base, ".trace"), keys: keys, distinct: len(seen)}, nil
+	return numbered(strings.TrimSuffix(base, ".trace"), keys), nil
 }
 
 // parseTrace reads big-endian 32-bit keys.
