@@ -1,0 +1,171 @@
+package tier
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"testing"
+)
+
+// plainBlob is different for every key and quickly made.
+func plainBlob(key, size int) []byte {
+	return bytes.Repeat(binary.LittleEndian.AppendUint64(nil, uint64(key)), size/8)
+}
+
+// play does what the engine does: a hit that is Old is renewed, a miss is put.
+func play(t *testing.T, m *Memory, key, size int, seq *uint64) (hit bool) {
+	t.Helper()
+	h := hashOf(key)
+	got, f, err := m.Get(nil, h)
+	if err == nil {
+		if !bytes.Equal(got, plainBlob(key, size)) {
+			t.Fatalf("key %d answers with other bytes", key)
+		}
+		if f.Old {
+			m.Renew(h, f)
+		}
+		return true
+	}
+	*seq++
+	if err := m.Put(Record{Hash: h, Seq: *seq, Expires: 1 << 60, Blob: plainBlob(key, size)}); err != nil {
+		t.Fatal(err)
+	}
+	return false
+}
+
+// Guards against a memory that forgets what is asked for again and again while many keys pass that are asked for once, whatever
+// their size: the main part is not theirs.
+func TestMemoryKeepsItsMainPartThroughAScan(t *testing.T) {
+	for _, size := range []int{1000, 6000, 40_000} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			m := NewMemory(MemoryStep)
+			defer m.Close()
+			fits := MemoryStep / (size + memOverhead)
+			var seq uint64
+			for key := range 2 * fits { // no room is left that was never used
+				play(t, m, 1_000_000+key, size, &seq)
+			}
+			hot := fits / 4
+			for round := range 4 {
+				for key := range hot {
+					play(t, m, key, size, &seq)
+					play(t, m, 3_000_000+1_000_000*round+key, size, &seq) // else nothing moves on
+				}
+			}
+			for key := range 4 * fits {
+				play(t, m, 2_000_000+key, size, &seq)
+			}
+			kept := 0
+			for key := range hot {
+				if play(t, m, key, size, &seq) {
+					kept++
+				}
+			}
+			if kept < hot*9/10 {
+				t.Errorf("%d of %d entries are left after a scan of four times the memory", kept, hot)
+			}
+		})
+	}
+}
+
+// Guards against two copies of different versions: whichever part the newer one goes to, the older must not answer when that
+// one has fallen out.
+func TestMemoryHasOneVersion(t *testing.T) {
+	m := NewMemory(MemoryStep)
+	defer m.Close()
+	const size = 5000
+	var seq uint64
+	version := func(key, n int) []byte { return blobOf(10_000*n+key, 300) }
+	newest := make(map[int]int)
+	for round := range 6 {
+		for key := range 500 {
+			seq++
+			newest[key]++
+			if err := m.Put(Record{Hash: hashOf(key), Seq: seq, Expires: 1 << 60, Blob: version(key, newest[key])}); err != nil {
+				t.Fatal(err)
+			}
+			if key%3 == round%3 {
+				m.Drop(hashOf(key), Found{})
+			}
+		}
+		for key := range 3000 * (round % 3) { // part of a turn of the rings, or more than one
+			play(t, m, 1_000_000*round+1000+key, size, &seq)
+		}
+		for key := range 500 {
+			got, f, err := m.Get(nil, hashOf(key))
+			if err == nil && !bytes.Equal(got, version(key, newest[key])) {
+				t.Fatalf("round %d: key %d answers with an older version", round, key)
+			}
+			if err == nil && f.Old {
+				m.Renew(hashOf(key), f)
+			}
+			if key%3 == round%3 && err == nil {
+				t.Fatalf("round %d: key %d was dropped and answers", round, key)
+			}
+		}
+	}
+}
+
+// A blob that would push out a large part of the others is not kept, and neither is the version it replaces.
+func TestMemoryRefusesTheVeryLarge(t *testing.T) {
+	m := NewMemory(MemoryStep)
+	defer m.Close()
+	h := hashOf(1)
+	for i, c := range []struct {
+		size int
+		kept bool
+	}{{100, true}, {MemoryStep / memLargest, true}, {MemoryStep/memLargest + 1, false}} {
+		if err := m.Put(Record{Hash: h, Seq: uint64(i + 1), Blob: make([]byte, c.size)}); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := m.Get(nil, h); (err == nil) != c.kept || c.kept && len(got) != c.size {
+			t.Errorf("%d bytes: %d came back, %v", c.size, len(got), err)
+		}
+	}
+}
+
+func TestGhostsRememberForAWhile(t *testing.T) {
+	g := newGhosts(4000)
+	for i := range 1000 {
+		h := hashOf(i)
+		g.add(&h, 100)
+	}
+	count := func(from, to int, now uint64) (n int) {
+		for i := from; i < to; i++ {
+			h := hashOf(i)
+			if g.has(&h, now) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(0, 1000, 100+ghostLife-1); n < 980 {
+		t.Errorf("%d of 1000 are remembered", n)
+	}
+	if n := count(0, 1000, 100+ghostLife); n != 0 {
+		t.Errorf("%d are remembered for too long", n)
+	}
+	if n := count(1000, 11_000, 100); n > 10 {
+		t.Errorf("%d of 10000 that never were are remembered", n)
+	}
+}
+
+func TestMemoryHitAlloc(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	m := NewMemory(MemoryStep)
+	defer m.Close()
+	h := hashOf(1)
+	if err := m.Put(Record{Hash: h, Seq: 1, Blob: blobOf(1, 1000)}); err != nil {
+		t.Fatal(err)
+	}
+	room := make([]byte, 0, 4096)
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, _, err := m.Get(room, h); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("a hit allocates %g times", n)
+	}
+}
