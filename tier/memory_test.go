@@ -69,39 +69,59 @@ func TestMemoryKeepsItsMainPartThroughAScan(t *testing.T) {
 }
 
 // Guards against two copies of different versions: whichever part the newer one goes to, the older must not answer when that
-// one has fallen out.
+// one has fallen out or was dropped.
 func TestMemoryHasOneVersion(t *testing.T) {
 	m := NewMemory(MemoryStep)
 	defer m.Close()
-	const size = 5000
+	const keys, size = 200, 1000
 	var seq uint64
-	version := func(key, n int) []byte { return blobOf(10_000*n+key, 300) }
-	newest := make(map[int]int)
-	for round := range 6 {
-		for key := range 500 {
-			seq++
-			newest[key]++
-			if err := m.Put(Record{Hash: hashOf(key), Seq: seq, Expires: 1 << 60, Blob: version(key, newest[key])}); err != nil {
-				t.Fatal(err)
-			}
-			if key%3 == round%3 {
-				m.Drop(hashOf(key), Found{})
+	for key := range 2 * MemoryStep / size { // no room is left that was never used
+		play(t, m, 1_000_000+key, size, &seq)
+	}
+	put := func(key, version int) {
+		seq++
+		if err := m.Put(Record{Hash: hashOf(key), Seq: seq, Expires: 1 << 60, Blob: plainBlob(10*key+version, size)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(p *memPart) (n int) {
+		for key := range keys {
+			h := hashOf(key)
+			if _, _, ok := m.get(nil, &h, p); ok {
+				n++
 			}
 		}
-		for key := range 3000 * (round % 3) { // part of a turn of the rings, or more than one
-			play(t, m, 1_000_000*round+1000+key, size, &seq)
+		return n
+	}
+	for key := range keys {
+		put(key, 1)
+	}
+	if n := in(&m.entrance); n < keys*9/10 {
+		t.Fatalf("%d of %d new entries are in the entrance", n, keys)
+	}
+	for key := range keys {
+		put(key, 2)
+	}
+	if n := in(&m.main); n < keys*9/10 {
+		t.Fatalf("%d of %d entries that were there before are in the main part", n, keys)
+	}
+	for i := range 2 * MemoryStep / size { // the main part alone turns
+		m.set(&Record{Hash: hashOf(2_000_000 + i), Seq: seq, Blob: plainBlob(i, size)}, &m.main)
+	}
+	for key := range keys {
+		if got, _, err := m.Get(nil, hashOf(key)); err == nil && !bytes.Equal(got, plainBlob(10*key+2, size)) {
+			t.Fatalf("key %d answers with its older version", key)
 		}
-		for key := range 500 {
-			got, f, err := m.Get(nil, hashOf(key))
-			if err == nil && !bytes.Equal(got, version(key, newest[key])) {
-				t.Fatalf("round %d: key %d answers with an older version", round, key)
-			}
-			if err == nil && f.Old {
-				m.Renew(hashOf(key), f)
-			}
-			if key%3 == round%3 && err == nil {
-				t.Fatalf("round %d: key %d was dropped and answers", round, key)
-			}
+	}
+	if n := in(&m.main); n > 0 {
+		t.Fatalf("%d entries outlived two turns of the main part", n)
+	}
+	for key := range keys {
+		put(key, 3)
+		m.Renew(hashOf(key), Found{Seq: seq, Old: true})
+		m.Drop(hashOf(key), Found{})
+		if _, _, err := m.Get(nil, hashOf(key)); err == nil {
+			t.Fatalf("key %d was dropped and answers", key)
 		}
 	}
 }
