@@ -13,7 +13,7 @@ import (
 // a hash decide; what is read is always compared with the whole hash, so a false match costs one read and is never a wrong
 // answer. Two hashes that agree in those 42 bits share one entry: the older one becomes a miss.
 //
-// Shards grow one at a time and by a tenth, so no caller waits long and little stands empty.
+// Shards grow one at a time and by a twentieth, so no caller waits long and little stands empty.
 type index struct {
 	shards [indexShards]indexShard
 	// alive tells whether a segment slot still has a file; entries of dead segments are room to be reused.
@@ -75,9 +75,14 @@ func shortSize(n int) uint16 {
 
 func longSize(s uint16) int { return int(s&(1<<10-1)) << (s >> 10) }
 
-func (x *index) shard(h *Hash) (*indexShard, uint32) {
+func shardAndPrint(h *Hash) (shard uint16, fp uint32) {
 	v := binary.LittleEndian.Uint64(h[:])
-	return &x.shards[v>>54], uint32(v)
+	return uint16(v >> 54), uint32(v)
+}
+
+func (x *index) shard(h *Hash) (*indexShard, uint32) {
+	n, fp := shardAndPrint(h)
+	return &x.shards[n], fp
 }
 
 // home is where a fingerprint would like to be among n slots.
@@ -151,9 +156,13 @@ func (x *index) Load(h *Hash, l loc, seq uint64) (was loc, wasSeq uint64, insert
 	s, fp := x.shard(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return x.loadLocked(s, fp, l, seq)
+}
+
+func (x *index) loadLocked(s *indexShard, fp uint32, l loc, seq uint64) (was loc, wasSeq uint64, inserted bool) {
 	i, found := s.find(fp)
 	if !found {
-		if i < 0 || (s.used+1)*20 > len(s.slots)*17 { // at most 85 % full
+		if i < 0 || (s.used+1)*indexFull > len(s.slots)*(indexFull-1) {
 			x.grow(s)
 			i, _ = s.find(fp)
 		}
@@ -172,6 +181,60 @@ func (x *index) Load(h *Hash, l loc, seq uint64) (was loc, wasSeq uint64, insert
 		s.seqs[i] = seq
 	}
 	return was, wasSeq, true
+}
+
+// LoadAll is Load for all of a batch's items, shard by shard: a lock per shard instead of one per item, so that the processor
+// need not wait for one place in memory before it asks for the next. What was not simply inserted is in b.unusual.
+func (x *index) LoadAll(b *loadedBatch) {
+	var ends [indexShards]int32
+	for i := range b.items {
+		ends[b.items[i].shard]++
+	}
+	var sum int32
+	for i, n := range ends {
+		ends[i] = sum
+		sum += n
+	}
+	b.byShard = slices.Grow(b.byShard[:0], len(b.items))[:len(b.items)]
+	for i := range b.items { // in order within a shard
+		at := &ends[b.items[i].shard]
+		b.byShard[*at] = b.items[i]
+		*at++
+	}
+	b.unusual = b.unusual[:0]
+	var from int32
+	for i, to := range ends {
+		if from == to {
+			continue
+		}
+		s := &x.shards[i]
+		items := b.byShard[from:to]
+		s.mu.Lock()
+		b.touched += s.touch(items)
+		for j := range items {
+			e := &items[j]
+			was, wasSeq, inserted := x.loadLocked(s, e.fp, e.to, e.seq)
+			if !inserted || was.seg != slotNone {
+				b.unusual = append(b.unusual, loadResult{n: e.n, to: e.to, was: was, seq: e.seq, wasSeq: wasSeq, inserted: inserted})
+			}
+		}
+		s.mu.Unlock()
+		from = to
+	}
+}
+
+// touch looks at the places of items without looking at what is there: the processor fetches them all at once, where inserting
+// would wait for one after the other. What it returns only keeps the compiler from leaving that out.
+func (s *indexShard) touch(items []loadItem) (sum uint32) {
+	n := len(s.slots)
+	if n == 0 || len(s.seqs) != n {
+		return 0
+	}
+	for i := range items {
+		h := home(items[i].fp, n)
+		sum += s.slots[h].fp + uint32(s.seqs[h])
+	}
+	return sum
 }
 
 // Move puts h at to if it still lies at from.
@@ -248,6 +311,12 @@ func (s *indexShard) delete(i int) {
 	}
 }
 
+// indexFull is how full a shard may be: one slot in so many stays empty. Fuller, a look for what is not there takes long.
+const indexFull = 10
+
+// roomFor is how many slots a shard of n entries gets: room to grow by a twentieth. Less, and it would grow all the time.
+func roomFor(n int) int { return max(8, n*indexFull/(indexFull-1)*21/20+2) }
+
 // grow makes room; entries of dead segments are left behind.
 func (x *index) grow(s *indexShard) {
 	live := 0
@@ -256,7 +325,7 @@ func (x *index) grow(s *indexShard) {
 			live++
 		}
 	}
-	x.rebuild(s, max(8, len(s.slots), (live+1)*20/17*11/10))
+	x.rebuild(s, max(len(s.slots), roomFor(live+1)))
 }
 
 func (x *index) keep(seg uint16) bool {
@@ -288,7 +357,7 @@ func (x *index) rebuild(s *indexShard, size int) {
 // StartLoading makes the highest sequence win whatever the order of Inserts, and makes room for about n entries, so that
 // nothing has to grow on the way. Call it before any Insert.
 func (x *index) StartLoading(n int64) {
-	size := int(n/indexShards*20/17) * 11 / 10
+	size := roomFor(int(n / indexShards))
 	for i := range x.shards {
 		s := &x.shards[i]
 		s.mu.Lock()
@@ -340,7 +409,7 @@ func (x *index) Sweep() {
 			}
 		}
 		if dead > 0 {
-			x.rebuild(s, max(8, live*20/17*9/8+1))
+			x.rebuild(s, roomFor(live))
 		}
 		s.mu.Unlock()
 	}

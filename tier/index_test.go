@@ -241,3 +241,50 @@ func TestIndexMemoryPerEntry(t *testing.T) {
 		runtime.KeepAlive(x)
 	}
 }
+
+// LoadAll is Load for many: the same index, and word of everything that was not a plain insertion.
+func TestLoadAllIsLoadItemByItem(t *testing.T) {
+	for seed := range uint64(rounds(20, 200, 1000)) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		one, many := newIndex(func(uint16) bool { return true }), newIndex(func(uint16) bool { return true })
+		one.StartLoading(100)
+		many.StartLoading(100)
+		for range 5 {
+			var b loadedBatch
+			var want []loadResult
+			for n := range 1 + r.IntN(400) {
+				h := hashOf(r.IntN(200)) // many come again, in one batch and in later ones
+				to := loc{seg: uint16(slotTomb + r.IntN(3)), off: uint32(r.Uint64()), size: 5}
+				seq := uint64(1 + r.IntN(50))
+				b.x.entries = append(b.x.entries, indexEntry{hash: h})
+				b.add(&h, to, seq)
+				if was, wasSeq, inserted := one.Load(&h, to, seq); !inserted || was.seg != slotNone {
+					want = append(want, loadResult{int32(n), to, was, seq, wasSeq, inserted})
+				}
+			}
+			many.LoadAll(&b)
+			slices.SortFunc(b.unusual, func(x, y loadResult) int { return int(x.n - y.n) })
+			if !slices.Equal(b.unusual, want) {
+				t.Fatalf("seed %d: other results:\n%v\nwant\n%v", seed, b.unusual, want)
+			}
+		}
+		one.FinishLoading()
+		many.FinishLoading()
+		for i := range 200 {
+			h := hashOf(i)
+			got, ok := many.Lookup(&h, false)
+			if want, wok := one.Lookup(&h, false); got != want || ok != wok {
+				t.Fatalf("seed %d: %d lies at %v, %v; want %v, %v", seed, i, got, ok, want, wok)
+			}
+		}
+	}
+}
+
+// A shard always has an empty slot, however it came to its size: without one, a look for what is not there would not end.
+func TestAShardIsNeverFull(t *testing.T) {
+	for n := range 5000 {
+		if room := roomFor(n + 1); (n+1)*indexFull > room*(indexFull-1) {
+			t.Fatalf("%d slots for %d entries", room, n+1)
+		}
+	}
+}

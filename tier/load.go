@@ -220,9 +220,9 @@ func (d *Disk) load(found []*segment) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			var x batchIndex
+			var b loadedBatch
 			for j := range next {
-				d.loadBatch(&x, j.s, j.ref)
+				d.loadBatch(&b, j.s, j.ref)
 			}
 		})
 	}
@@ -238,78 +238,4 @@ feed:
 	close(next)
 	wg.Wait()
 	d.index.FinishLoading()
-}
-
-// loadBatch inserts what one batch lists, reading into x.
-func (d *Disk) loadBatch(x *batchIndex, s *segment, ref batchRef) {
-	err := s.readIndexInto(x, ref)
-	copies := false
-	defer func() {
-		if copies {
-			d.leaveCopies(s) // moving was cut short
-		}
-	}()
-	s.metaMu.Lock() // unlink takes it: nothing is inserted for a segment that is gone
-	defer s.metaMu.Unlock()
-	if s.is(stateDead) {
-		return
-	}
-	if err != nil {
-		d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
-		return
-	}
-	now := d.o.Now()
-	off := ref.off
-	var live, liveBytes int64
-	for i := range x.entries {
-		e := &x.entries[i]
-		to := loc{s.slot, uint32(off), shortSize(e.size)}
-		off += int64(e.size)
-		// An expired version still keeps older ones out, so it goes in as a tombstone.
-		if e.expires <= now {
-			to = loc{seg: slotTomb}
-		}
-		inserted, another := d.insertLoaded(&e.hash, to, e.seq)
-		copies = copies || another
-		if inserted && to.seg >= slotFirst {
-			live++
-			liveBytes += int64(longSize(to.size))
-		}
-	}
-	for _, t := range x.tombs {
-		// A tombstone speaks of what is below its sequence; the record with that very sequence may stand.
-		d.insertLoaded(&t.hash, loc{seg: slotTomb, off: uint32(s.slot)}, t.seq-1)
-	}
-	s.live.Add(live)
-	s.liveBytes.Add(liveBytes)
-}
-
-// insertLoaded reports whether h lies at to now, or was kept out by another copy of the same version.
-func (d *Disk) insertLoaded(h *Hash, to loc, seq uint64) (inserted, another bool) {
-	was, wasSeq, inserted := d.index.Load(h, to, seq)
-	switch {
-	case inserted && was.seg >= slotFirst:
-		d.account(was, -1)
-		if to.seg == slotTomb {
-			d.keepOut(h, was.seg, to.off, seq+1)
-		}
-	case !inserted && was.seg == slotTomb && to.seg >= slotFirst:
-		d.keepOut(h, to.seg, was.off, wasSeq+1)
-	case !inserted && was.seg >= slotFirst && wasSeq == seq:
-		another = true
-	}
-	return inserted, another
-}
-
-// keepOut sees to a record in segment slot that a tombstone at seq in segment by keeps out of the index. If by goes first, the
-// process ended between the several tombstones of that version, and the one for this record is missing. by is 0 for a newer
-// version that has expired: its tombstones were written before it.
-func (d *Disk) keepOut(h *Hash, slot uint16, by uint32, seq uint64) {
-	s := d.segs[slot].Load()
-	if s == nil || by < slotFirst {
-		return
-	}
-	if b := d.segs[by].Load(); b == nil || expiresBefore(b, s) {
-		d.owe(&shadowed{hash: *h, seq: seq, shadows: []shadow{{s}}})
-	}
 }

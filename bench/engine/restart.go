@@ -55,9 +55,10 @@ func (b *bench) restart() error {
 	b.printf("start with %s entries, medians of %d: files not in the page cache: first hit after %s s, all after %s s; in it: %s s, %s s\n",
 		report.Count(float64(n)), len(coldReady), report.Number(report.Median(coldHit)), report.Number(report.Median(coldReady)),
 		report.Number(report.Median(warmHit)), report.Number(report.Median(warmReady)))
-	b.sheet.Add(report.Figure{Name: "restart_10m_entries_s", Value: report.Median(coldReady), Unit: "s",
-		Ours: fmt.Sprintf("%s s until every entry hits, first hit after %s s, page cache dropped",
-			report.Number(report.Median(coldReady)), report.Number(report.Median(coldHit)))})
+	b.sheet.Add(report.Figure{Name: "restart_10m_entries_s", Value: report.Median(coldHit), Unit: "s",
+		Ours: report.Number(report.Median(coldHit)) + " s until the first hit, keys asked for in random order, page cache dropped"})
+	b.sheet.Add(report.Figure{Name: "restart_10m_complete_s", Value: report.Median(coldReady), Unit: "s",
+		Ours: report.Number(report.Median(coldReady)) + " s until every entry hits, page cache dropped"})
 	s, err := b.open("restart", capacity, 0)
 	if err != nil {
 		return err
