@@ -26,7 +26,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 	defer r.leave()
 	ctx, cancel := context.WithTimeoutCause(x.r.Context(), x.backend.cfg.Timeout, errSilent)
 	defer cancel()
-	state, head, p, err := r.answered(ctx)
+	state, head, p, err := r.answered(ctx, x.sendInterim)
 	if err != nil {
 		if !errors.Is(err, errSilent) {
 			x.gone()
@@ -99,7 +99,7 @@ func (x *exchange) countShared(r *reader) {
 // share answers from a fill that everybody may read.
 func (x *exchange) share(r *reader, head *fillHead, cs policy.CacheStatus) outcome {
 	ctx := x.r.Context()
-	if x.conditional() && x.verb == http.MethodGet {
+	if x.conditional() && x.verb == http.MethodGet && head.status != http.StatusPartialContent {
 		value, err := r.whole(ctx)
 		if err == nil && value != nil {
 			a, err := stored.Decode(value)

@@ -36,6 +36,9 @@ type job struct {
 	shared   http.Header       // the request's header as the backend gets it
 	held     *found            // the stale entry, for the backend to confirm if it has a validator; nil: there is none
 	asked    time.Time         // when the backend was asked
+
+	part       []byte // where a part is stored, for a fetch of one; nil: the whole is asked for
+	rangeAsked string // what Range says then
 }
 
 // Why a lease ended without its key being filled.
@@ -95,7 +98,7 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 		return j.release(up, head, lasting)
 	}
 	if head.names = varyNames(j.shared, resp.Header); len(head.names) > 0 {
-		if len(head.names) > policy.MaxVaryNames {
+		if len(head.names) > policy.MaxVaryNames || j.partial(resp) {
 			up.reason = policy.ReasonVaryNames
 			return j.release(up, head, true)
 		}
@@ -106,17 +109,14 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 		resp.Header["Date"] = []string{j.g.now().UTC().Format(http.TimeFormat)}
 	}
 	keep := resp.Header
-	if keep["Age"] != nil {
+	if keep["Age"] != nil || j.partial(resp) {
 		keep = resp.Header.Clone()
 		delete(keep, "Age")
+		if j.partial(resp) {
+			keep[rangeAsked] = []string{j.rangeAsked}
+		}
 	}
-	start, err := stored.AppendHead(nil, stored.Head{
-		Status: resp.StatusCode, InitialAge: d.InitialAge, Header: keep,
-		Terms: stored.Terms{
-			ForCredentials: d.ForCredentials, NeverStale: d.NeverStale,
-			StaleWhileRevalidate: d.StaleWhileRevalidate, StaleIfError: d.StaleIfError,
-		},
-	})
+	start, err := stored.AppendHead(nil, headOf(resp.StatusCode, d, keep))
 	if err != nil {
 		up.reason = policy.ReasonTooLarge
 		return j.release(up, head, true)
@@ -136,6 +136,22 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 	}
 	j.keep(up, head, meta, start, int(size), begun)
 	return false
+}
+
+// partial tells a part that was asked for.
+func (j *job) partial(resp *http.Response) bool {
+	return j.part != nil && resp.StatusCode == http.StatusPartialContent
+}
+
+// headOf is the head of an answer as it is stored.
+func headOf(status int, d policy.StoreDecision, h http.Header) stored.Head {
+	return stored.Head{
+		Status: status, InitialAge: d.InitialAge, Header: h,
+		Terms: stored.Terms{
+			ForCredentials: d.ForCredentials, NeverStale: d.NeverStale,
+			StaleWhileRevalidate: d.StaleWhileRevalidate, StaleIfError: d.StaleIfError,
+		},
+	}
 }
 
 // pointless tells whether an answer that is not stored makes waiting for the next one pointless: not if it is an error that
@@ -160,7 +176,7 @@ func (j *job) decide(resp *http.Response) (d policy.StoreDecision, meta engine.M
 	case j.m.http && isFailure(in.Status) && j.heldStandsIn():
 		d = policy.StoreDecision{Reason: "stale-if-error"} // what is held is of more use than the error
 	case j.m.http:
-		in.Asked, in.Came = j.asked, j.g.now()
+		in.Asked, in.Came, in.Part = j.asked, j.g.now(), j.partial(resp)
 		d = policy.DecideHTTP(in)
 	default:
 		d = policy.DecideAPIGateway(in)
@@ -251,7 +267,11 @@ func (j *job) put(value []byte, head *fillHead, meta engine.Meta) error {
 		}
 		return err
 	}
-	return j.putUnder(j.key, value, meta)
+	key := j.key
+	if j.part != nil && head.status == http.StatusPartialContent {
+		key = j.part
+	}
+	return j.putUnder(key, value, meta)
 }
 
 // putUnder stores a value under a key, which may be another than the leased one, and ends the lease.

@@ -29,6 +29,7 @@ type fill struct {
 	wake  chan struct{} // closed and replaced whenever something below changes
 	state fillState
 
+	interim  []interim // what the backend said before its answer, for the holder
 	head     *fillHead // shared, alone; what it points to does not change
 	problem  *problem  // failed
 	upstream *upstream // alone: for the holder, nil once taken
@@ -250,12 +251,26 @@ func (r *reader) leave() {
 	}
 }
 
-// answered waits until the fill has left its first state.
-func (r *reader) answered(ctx context.Context) (fillState, *fillHead, *problem, error) {
+// answered waits until the fill has left its first state. early is given what the backend says before, if this reader is the
+// holder: it is an answer to the holder's own request.
+func (r *reader) answered(ctx context.Context, early func(interim)) (fillState, *fillHead, *problem, error) {
 	f := r.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.state == fillWaiting {
+	for {
+		if r.holder && len(f.interim) > 0 {
+			said := f.interim
+			f.interim = nil
+			f.mu.Unlock() // it writes to a client
+			for _, i := range said {
+				early(i)
+			}
+			f.mu.Lock()
+			continue
+		}
+		if f.state != fillWaiting {
+			break
+		}
 		if err := f.sleep(ctx); err != nil {
 			return f.state, nil, nil, err
 		}

@@ -81,14 +81,7 @@ func (x *exchange) invalidate(status int, h http.Header) {
 
 // invalidatePath invalidates what GETs of a path of the stage, and a query as clients send it, have stored.
 func (x *exchange) invalidatePath(below, rawQuery string) {
-	y := &exchange{
-		g: x.g, state: x.state, r: x.r, client: x.client, scheme: x.scheme, host: x.host, forwardedHost: x.forwardedHost,
-		fields: x.fields, header: x.header, path: x.stage.base + below, below: below, stage: x.stage, route: x.route, backend: x.backend,
-		store: x.store, verb: http.MethodGet, buffers: &buffers{},
-	}
-	y.m, y.template = x.stage.settings(y.verb, below)
-	y.query = policy.Query(rawQuery, y.m.query, !y.m.http)
-	y.buildKey()
+	y := x.asGet(below, rawQuery)
 	targets := []engine.Target{engine.Key(y.key)}
 	if y.m.Key.Mode == config.KeyDeclared || len(y.m.keyHeaders) > 0 || len(y.m.cookies) > 0 {
 		// Other clients' headers make other keys, which nobody can list: all that is stored for the path goes.
@@ -114,4 +107,18 @@ func (x *exchange) invalidatePath(below, rawQuery string) {
 			x.g.log.Error("an entry that a request changed could not be invalidated", "stage", x.stage.name, "path", below, "error", err)
 		}
 	}
+}
+
+// asGet is the exchange that a GET of a path of the stage, with a query as clients send it and otherwise this request's
+// header, would be.
+func (x *exchange) asGet(below, rawQuery string) *exchange {
+	y := &exchange{
+		g: x.g, state: x.state, r: x.r, client: x.client, scheme: x.scheme, host: x.host, forwardedHost: x.forwardedHost,
+		fields: x.fields, header: x.header, path: x.stage.base + below, below: below, stage: x.stage, route: x.route,
+		backend: x.backend, store: x.store, verb: http.MethodGet, buffers: &buffers{},
+	}
+	y.m, y.template = x.stage.settings(y.verb, below)
+	y.query = policy.Query(rawQuery, y.m.query, !y.m.http)
+	y.buildKey()
+	return y
 }

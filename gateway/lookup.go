@@ -29,6 +29,9 @@ func (x *exchange) lookup() (*found, string) {
 		}
 		x.useVariant(m.Names, x.variantHeader(m.Names))
 		if !m.Has(stored.NewVariantID(x.variant)) {
+			if f, ok := x.byLanguage(m); ok {
+				return f, ""
+			}
 			return nil, policy.ForwardVaryMiss
 		}
 		if e, ok = x.get(x.variant); !ok {

@@ -52,6 +52,9 @@ func (x *exchange) answer() {
 		x.forward(why, f) // an answer to HEAD has no body to store, and GETs must not wait for it
 		return
 	}
+	if why == policy.ForwardURIMiss && x.partly() {
+		return
+	}
 	x.miss(why, f)
 }
 
@@ -214,18 +217,23 @@ func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale boo
 		path:     policy.DecodedPath(x.below),
 		stale:    stale && string(key) == string(x.target),
 		shared:   shared,
-		in: policy.StoreInput{
-			Method: x.verb, MethodOverride: x.m.explicit,
-			StaleWhileRevalidate: x.m.StaleWhileRevalidate, StaleIfError: x.m.StaleIfError,
-			RequestURL:       x.scheme + "://" + x.host + x.path + queryPart(x.query),
-			HasAuthorization: x.auth, CookieForwarded: x.cookies, // keyed ones are not among these
-			TTL: x.m.TTL, NegativeTTL: x.m.NegativeTTL,
-		},
+		in:       x.storeInput(),
 	}
 	if stale {
 		j.validate(x.target)
 	}
 	return j
+}
+
+// storeInput is what is known of an answer before there is one.
+func (x *exchange) storeInput() policy.StoreInput {
+	return policy.StoreInput{
+		Method: x.verb, MethodOverride: x.m.explicit,
+		RequestURL:       x.scheme + "://" + x.host + x.path + queryPart(x.query),
+		HasAuthorization: x.auth, CookieForwarded: x.cookies, // keyed ones are not among these
+		TTL: x.m.TTL, NegativeTTL: x.m.NegativeTTL,
+		StaleWhileRevalidate: x.m.StaleWhileRevalidate, StaleIfError: x.m.StaleIfError,
+	}
 }
 
 func queryPart(query string) string {

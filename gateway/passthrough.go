@@ -98,6 +98,7 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 				return errNoAnswer
 			}
 			x.invalidate(resp.StatusCode, resp.Header)
+			x.keepPost(resp)
 			if status = resp.StatusCode; isFailure(status) && x.standsIn(stale, true) {
 				return errUseStale
 			}

@@ -42,7 +42,7 @@ func (j *job) ask() (*upstream, *problem) {
 		j.stage.counters.backend.Add(1)
 		j.asked = j.g.now()
 		begun := time.Now()
-		up, p := j.backend.ask(j.g.ctx, j.req)
+		up, p := j.backend.ask(j.fill.hear(j.g.ctx), j.req)
 		j.series.Backend(time.Since(begun))
 		if p != nil || j.held == nil || !j.conditional() || up.resp.StatusCode != http.StatusNotModified {
 			return up, p

@@ -58,6 +58,7 @@ func (j *job) putVariant(value []byte, head *fillHead, meta engine.Meta) error {
 			mark.Retain = max(mark.Retain-mark.TTL, 0)
 		}
 	}
+	j.putAlias(head, meta)
 	text := m.With(head.names, stored.NewVariantID(key)).Append(nil)
 	// The entry under the leased key comes last, for it ends the lease. That one of the two is there without the other, for a
 	// moment or because the second was refused, is a miss and nothing worse.

@@ -127,3 +127,10 @@ func ContentLanguage(lines []string) (string, bool) {
 	tag := strings.ToLower(trimOWS(lines[0]))
 	return tag, isLanguage(tag) && tag != "*"
 }
+
+// ListsLanguages reports whether an Accept-Language header is there and well-formed.
+func ListsLanguages(lines []string) bool {
+	var room [maxLanguages]language
+	_, ok := languages(&room, lines)
+	return ok
+}

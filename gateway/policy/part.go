@@ -55,3 +55,13 @@ func bigDigits(s string) (int64, bool) {
 	}
 	return n, true
 }
+
+// OneRange reports whether a Range header asks for one range of bytes, and is well-formed (RFC 9110 14.1.2).
+func OneRange(header string) bool {
+	unit, spec, ok := strings.Cut(header, "=")
+	if !ok || !strings.EqualFold(trimOWS(unit), "bytes") {
+		return false
+	}
+	_, ok = parseSpec(trimOWS(spec), 1)
+	return ok && strings.IndexByte(spec, ',') < 0
+}

@@ -18,6 +18,7 @@ type StoreInput struct {
 	CookieKeyed        bool // ... and all of them are part of the key
 
 	Status       int
+	Part         bool                // a 206 to a request for one range, to be stored as a part
 	Header       map[string][]string // the answer's
 	CC           Directives          // the answer's Cache-Control
 	Tags         []string            // the answer's, from Tags

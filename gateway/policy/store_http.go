@@ -38,7 +38,7 @@ func DecideHTTP(in StoreInput) StoreDecision {
 	switch {
 	case !storableMethod(in.Method, in.MethodOverride):
 		reason = ReasonMethod
-	case in.Status == 206 || in.Status < 200:
+	case in.Status == 206 && !in.Part || in.Status < 200:
 		reason = ReasonRange
 	case in.BodyTooLarge:
 		reason = ReasonTooLarge
@@ -92,7 +92,19 @@ func (d StoreDecision) keep(in *StoreInput, lifetime time.Duration, stated State
 		standIn = max(standIn, downWindow)
 	}
 	d.Retain = retention(in, lifetime, standIn) + max(0, -d.TTL)
+	if in.Part {
+		d.Retain = 0 // a stale part is not worth a question: the whole is
+		if d.TTL <= 0 {
+			return StoreDecision{Reason: ReasonStale}
+		}
+	}
 	return d
+}
+
+// StatesLifetime reports whether an answer itself says how long it is fresh (RFC 9111 4.2.1).
+func StatesLifetime(h map[string][]string) bool {
+	cc, targeted := ResponseDirectives(h)
+	return cc.SMaxAge.Set || cc.MaxAge.Set || len(h["Expires"]) > 0 && !targeted
 }
 
 // defaultReason is why an answer that states no lifetime is not stored.
