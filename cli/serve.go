@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stagecache/gateway/audit"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
 )
@@ -92,7 +93,7 @@ func (c *call) runServer(o ServerOptions, started func(*Server)) error {
 				s.log.Info("stopping", "signal", sig.String())
 				return s.stop(signals)
 			}
-			_ = s.reload(context.Background()) // it is logged, and the old configuration stays in force
+			_ = s.reload(audit.With(context.Background(), audit.Actor{Via: "signal"})) // it is logged, and the old configuration stays in force
 		}
 	}
 }
@@ -101,6 +102,7 @@ func (c *call) runServer(o ServerOptions, started func(*Server)) error {
 // error has a hint if anybody knows one.
 func (s *Server) reload(ctx context.Context) error {
 	err := s.Reload(ctx)
+	s.audit.Write(ctx, audit.Record{Action: audit.Reload, Error: audit.Text(err)})
 	if err != nil {
 		s.logReload(err)
 		return &hintedError{err, hintOf(err)}

@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"stagecache/gateway"
+	"stagecache/gateway/admin"
+	"stagecache/gateway/audit"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
 	"stagecache/gateway/metrics"
+	"stagecache/gateway/overrides"
 	"stagecache/internal/dirlock"
 )
 
@@ -39,13 +42,18 @@ type Server struct {
 	lock    *dirlock.Lock
 	gateway *gateway.Gateway
 	local   *control.Local
-	admin   *http.Server
+	admin   *http.Server       // on the socket
+	remote  *http.Server       // on admin.listen; nil: there is none
+	set     *overrides.Manager // at run time
+	audit   *audit.Log
 
 	url      string
-	serving  atomic.Bool // the data port is open
-	ending   atomic.Bool // somebody has asked to stop
-	failed   chan error  // one value: why the data port stopped serving
-	reloads  sync.Mutex  // one reload at a time
+	adminURL string
+	cert     admin.Certificate // of admin.listen
+	serving  atomic.Bool       // the data port is open
+	ending   atomic.Bool       // somebody has asked to stop
+	failed   chan error        // one value: why the data port stopped serving
+	reloads  sync.Mutex        // one reload at a time
 	stopping sync.Once
 	stopped  error // what Shutdown found; written once, within stopping
 }
@@ -72,11 +80,11 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		}
 	}()
 
-	cfg, err := o.Load()
+	file, err := o.Load()
 	if err != nil {
 		return nil, err
 	}
-	limitHeap(cfg)
+	cfg := file
 	if err := makeDataDir(cfg.DataDir, s.log); err != nil {
 		return nil, err
 	}
@@ -92,11 +100,20 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		}
 		probe.Close()
 	}
+	if s.set, err = overrides.Open(cfg.DataDir, s.log); err != nil {
+		return nil, err
+	}
+	cfg = s.set.Use(file, s.apply)
+	limitHeap(cfg)
+	if s.audit, err = audit.Open(cfg.AuditFile, s.log); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { s.audit.Close() })
 	keys, err := o.Keys(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.gateway, err = gateway.New(gateway.Options{Config: cfg, Root: keys.Root, OldKeys: keys.Old, Logger: s.log})
+	s.gateway, err = gateway.New(gateway.Options{Config: cfg, Root: keys.Root, OldKeys: keys.Old, Logger: s.log, Audit: s.audit})
 	if err != nil {
 		return nil, err
 	}
@@ -107,21 +124,30 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 	})
 
 	s.local = control.NewLocal(s.gateway)
+	s.local.Overrides, s.local.Audit = s.set, s.audit
 	socket, err := control.ListenSocket(cfg.Admin.Socket, s.lock)
 	if err != nil {
 		return nil, err
 	}
+	inner := control.Handler(s.local, control.HandlerOptions{
+		Ready: s.notReady, Reload: s.reload, Metrics: metrics.Handler(s.gateway.Metrics(), s.local, s.log), Logger: s.log,
+	})
 	s.admin = &http.Server{
-		Handler: control.Handler(s.local, control.HandlerOptions{
-			Ready: s.notReady, Reload: s.reload, Metrics: metrics.Handler(s.gateway.Metrics(), s.local, s.log), Logger: s.log,
-		}),
+		Handler:           inner,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context {
+			return audit.With(context.Background(), audit.Actor{Via: "socket"})
+		},
 	}
 	go s.admin.Serve(socket)
 	undo = append(undo, func() { s.admin.Close() })
+	if err := s.openRemote(cfg, inner); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { s.remote.Close() })
 
 	if err := s.waitForIndexes(ctx); err != nil {
 		return nil, err
@@ -195,10 +221,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		// Who administers is answered until the stores are closed, and not cut off in the middle of an answer.
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		if s.admin.Shutdown(end) != nil {
-			s.admin.Close()
+		for _, srv := range []*http.Server{s.admin, s.remote} {
+			if srv.Shutdown(end) != nil {
+				srv.Close()
+			}
 		}
-		s.stopped = errors.Join(err, s.lock.Release())
+		s.stopped = errors.Join(err, s.audit.Close(), s.lock.Release())
 	})
 	return s.stopped
 }
@@ -207,10 +235,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Reload(ctx context.Context) error {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
-	cfg, err := s.o.Load()
+	file, err := s.o.Load()
 	if err != nil {
 		return err
 	}
+	if err := s.set.Reload(file); err != nil {
+		return err
+	}
+	// The new configuration is in force; what is left are files that can be read, as it was checked, or were until now.
+	return errors.Join(s.cert.Load(file.Admin), s.audit.Turn(file.AuditFile, s.log))
+}
+
+// apply puts a configuration in force, as it comes from the file and from what was set at run time.
+func (s *Server) apply(cfg *config.Config) error {
 	return s.local.Exclusive(func() error {
 		err := s.gateway.Reload(cfg)
 		if err == nil {

@@ -19,6 +19,8 @@ var (
 	errNoStage      = &problem{http.StatusNotFound, "NotFoundException", "no stage answers here"}
 	errNoRoute      = &problem{http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token"}
 	errNoRefresh    = &problem{http.StatusForbidden, "AccessDeniedException", "not authorized to refresh this cache entry"}
+	errFalse        = &problem{http.StatusForbidden, "InvalidSignatureException", "the credential was refused"}
+	errNoPurge      = &problem{http.StatusForbidden, "AccessDeniedException", "not authorized to purge"}
 	errMethod       = &problem{http.StatusMethodNotAllowed, "MethodNotAllowedException", "method not allowed"}
 	errInternal     = &problem{http.StatusInternalServerError, "InternalServerErrorException", "Internal server error"}
 	errUnreachable  = &problem{http.StatusBadGateway, "BadGatewayException", "Bad gateway: the backend cannot be reached"}

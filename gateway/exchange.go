@@ -11,6 +11,7 @@ import (
 
 	"stagecache/engine"
 	"stagecache/gateway/config"
+	"stagecache/gateway/identity"
 	"stagecache/gateway/metrics"
 	"stagecache/gateway/policy"
 )
@@ -48,6 +49,9 @@ type exchange struct {
 	body    []byte // of a request whose method is cached though it has one
 	auth    bool   // it carries an Authorization that is forwarded and not keyed
 	cookies bool   // ... cookies
+
+	claim *identity.Claim // a credential of ours; nil: there is none
+	paid  bool            // the demand to refresh was taken from the caller's rate
 
 	target []byte            // the key under which the answer to this request is looked for; one of key and variant
 	want   policy.Directives // mode http: what the request's Cache-Control asks for

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // A fill is one answer of a backend on its way to everybody who waits for it. Its life:
@@ -24,6 +25,8 @@ import (
 // that falls out of the window is cut, so one that stands still cannot stop the others. Where there is one reader, it
 // is the fastest, and so is simply waited for.
 type fill struct {
+	begun time.Time // the backend is asked after that
+
 	mu sync.Mutex // guards everything below
 
 	wake  chan struct{} // closed and replaced whenever something below changes
@@ -76,7 +79,7 @@ type fillHead struct {
 }
 
 func newFill(holder bool) *fill {
-	return &fill{wake: make(chan struct{}), holderGone: !holder, readers: make(map[*reader]struct{})}
+	return &fill{begun: time.Now(), wake: make(chan struct{}), holderGone: !holder, readers: make(map[*reader]struct{})}
 }
 
 // changed wakes everybody who sleeps; mu is held.
@@ -276,6 +279,21 @@ func (r *reader) answered(ctx context.Context, early func(interim)) (fillState, 
 		}
 	}
 	return f.state, f.head, f.problem, nil
+}
+
+// ended waits until nothing more comes of the fill, for as long as somebody would wait for an answer.
+func (r *reader) ended(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
+	defer cancel()
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.state == fillWaiting || f.state == fillShared && !f.over {
+		if err := f.sleep(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take gives the holder the answer that is its alone, and anybody else nothing. Closing it is the holder's from now on.

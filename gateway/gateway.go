@@ -15,8 +15,10 @@ import (
 
 	"stagecache/crypto"
 	"stagecache/engine"
+	"stagecache/gateway/audit"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
+	"stagecache/gateway/identity"
 	"stagecache/gateway/metrics"
 	"stagecache/internal/clock"
 )
@@ -27,6 +29,7 @@ type Options struct {
 	Root    *crypto.RootKey   // nil: no entry is encrypted, and a configuration that asks for it is refused
 	OldKeys []*crypto.RootKey // read until every stage is wrapped by Root
 	Logger  *slog.Logger      // nil: nothing is logged
+	Audit   *audit.Log        // where refreshes and purges by clients are recorded; nil: nowhere
 
 	HeaderTimeout time.Duration // for a request's header; 0: 10 s
 	IdleTimeout   time.Duration // of a client's connection between requests; 0: 75 s
@@ -70,7 +73,8 @@ type Gateway struct {
 	state   atomic.Pointer[state] // the configuration at work
 	access  accessLog
 	metrics *metrics.Recorder
-	demands limiter // of refreshes that clients ask for
+	demands limiter          // of refreshes that clients ask for
+	memory  *identity.Memory // of signatures that were used
 	cert    certificate
 
 	ctx     context.Context // of all fetches; it ends when Shutdown has run out of time, or is done
@@ -103,6 +107,7 @@ func New(o Options) (*Gateway, error) {
 	var id [4]byte
 	rand.Read(id[:]) // never fails, by its documentation
 	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), metrics: metrics.NewRecorder(), via: viaPrefix + hex.EncodeToString(id[:])}
+	g.memory = identity.NewMemory(g.now())
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	if err := g.start(o.Config); err != nil {
 		g.cancel(errStop)

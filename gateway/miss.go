@@ -153,6 +153,16 @@ func (x *exchange) miss(why string, stale *found) {
 		if !ok {
 			break
 		}
+		if policy.Demands(x.want) && f.begun.Before(x.begun) {
+			// It was asked before this client demanded a new answer: what it brings may be what the client knows to be old.
+			err := r.ended(x.r.Context(), x.backend.cfg.Timeout)
+			r.leave()
+			if err != nil {
+				break
+			}
+			refresh = true
+			continue
+		}
 		switch x.attend(r, why, stale) {
 		case attended:
 			return
@@ -219,7 +229,7 @@ func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale boo
 		shared:   shared,
 		in:       x.storeInput(),
 	}
-	if stale {
+	if stale && (x.m.http || !policy.Demands(x.want)) { // API Gateway's refresh replaces the entry, and asks nothing
 		j.validate(x.target)
 	}
 	return j

@@ -178,12 +178,18 @@ func (x *exchange) find() *problem {
 
 // run answers from the cache or from the backend.
 func (x *exchange) run() {
+	x.findClaim()
+	if x.r.Method == methodPurge && x.stage.cfg.Purge {
+		x.purge()
+		return
+	}
 	why, p := x.whyNot()
 	if p != nil {
 		x.fail(p)
 		return
 	}
 	if why != "" {
+		x.dropClaim()
 		x.bypass(why)
 		return
 	}
@@ -191,6 +197,7 @@ func (x *exchange) run() {
 		x.fail(p)
 		return
 	}
+	x.dropClaim()
 	x.name()
 	x.answer()
 }

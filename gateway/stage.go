@@ -38,7 +38,10 @@ type site struct {
 	counters counters
 	marks    *marks
 	budget   *budget
-	underWay underWay
+
+	refreshes *metrics.Refreshes
+	logged    atomic.Int64 // the second in which a refusal of nobody in particular was logged
+	underWay  underWay
 
 	// stripes guard the markers of resources that vary: who reads one, adds to it and puts it back holds its stripe.
 	stripes [64]sync.Mutex
@@ -57,8 +60,8 @@ func (s *sitesOf) get(name string) *site {
 
 func (s *sitesOf) put(st *site) { s.m.Store(st.name, st) }
 
-func newSite(name string, now func() time.Time) *site {
-	return &site{name: name, marks: newMarks(now), budget: &budget{}}
+func newSite(name string, now func() time.Time, rec *metrics.Recorder) *site {
+	return &site{name: name, marks: newMarks(now), budget: &budget{}, refreshes: rec.Refreshes(name)}
 }
 
 func newStage(cfg *config.Stage, backends map[string]*backend, st *site, rec *metrics.Recorder) (*stage, error) {

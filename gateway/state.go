@@ -9,6 +9,7 @@ import (
 	"stagecache/engine"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
+	"stagecache/gateway/identity"
 	"stagecache/gateway/stored"
 )
 
@@ -18,12 +19,13 @@ type state struct {
 	cfg      *config.Config
 	stages   []*stage // in the order in which they are tried
 	backends map[string]*backend
+	identity *identity.Directory
 }
 
 // build makes a configuration ready, with the stores of new stages opened and those of old ones (of the state before, which
 // may be nil) left alone. On an error it gives what it opened, for the caller to close.
 func (g *Gateway) build(cfg *config.Config, old *state) (*state, map[*site]*engine.Store, error) {
-	s := &state{cfg: cfg, backends: make(map[string]*backend)}
+	s := &state{cfg: cfg, backends: make(map[string]*backend), identity: identity.New(cfg, g.memory)}
 	opened := make(map[*site]*engine.Store)
 	for name, b := range cfg.Backends {
 		if old != nil {
@@ -41,7 +43,7 @@ func (g *Gateway) build(cfg *config.Config, old *state) (*state, map[*site]*engi
 	for _, c := range cfg.Stages {
 		at := g.sites.get(c.Name)
 		if at == nil {
-			at = newSite(c.Name, g.now)
+			at = newSite(c.Name, g.now, g.metrics)
 		}
 		st, err := newStage(c, s.backends, at, g.metrics)
 		if err != nil {

@@ -96,6 +96,12 @@ func (c *Client) Stage(ctx context.Context, name string) (d StageDetail, err err
 	return d, err
 }
 
+// SetStage implements Service.
+func (c *Client) SetStage(ctx context.Context, name string, r SetRequest) (d StageDetail, err error) {
+	err = c.atStage(ctx, http.MethodPatch, name, "", r, &d)
+	return d, err
+}
+
 // RemoveStage implements Service.
 func (c *Client) RemoveStage(ctx context.Context, name string) (r RemoveResult, err error) {
 	err = c.atStage(ctx, http.MethodDelete, name, "", nil, &r)

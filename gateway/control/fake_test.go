@@ -59,6 +59,10 @@ func (f *fake) Stage(_ context.Context, name string) (StageDetail, error) {
 	return StageDetail{Stage: name, Mode: "apigateway"}, f.ask("stage " + name)
 }
 
+func (f *fake) SetStage(_ context.Context, name string, r SetRequest) (StageDetail, error) {
+	return StageDetail{Stage: name}, f.ask("set " + name + " " + r.Entry)
+}
+
 func (f *fake) RemoveStage(_ context.Context, name string) (RemoveResult, error) {
 	return RemoveResult{Stage: name, DiskBytes: 9}, f.ask("remove " + name)
 }

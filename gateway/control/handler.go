@@ -56,6 +56,7 @@ type stageList struct {
 //	GET    /v1/stats                statistics of all stages
 //	GET    /v1/stages               the list of stages
 //	GET    /v1/stages/{s}           settings of one
+//	PATCH  /v1/stages/{s}           sets values at run time: a SetRequest as JSON
 //	DELETE /v1/stages/{s}           removes an orphaned one
 //	GET    /v1/stages/{s}/stats     statistics of one
 //	POST   /v1/stages/{s}/flush     empties it
@@ -72,7 +73,7 @@ func Handler(svc Service, o HandlerOptions) http.Handler {
 	route("/readyz", map[string]action{"GET": h.ready})
 	route("/v1/stats", map[string]action{"GET": h.allStats})
 	route("/v1/stages", map[string]action{"GET": h.stages})
-	route("/v1/stages/{s}", map[string]action{"GET": h.stage, "DELETE": h.remove})
+	route("/v1/stages/{s}", map[string]action{"GET": h.stage, "PATCH": h.set, "DELETE": h.remove})
 	route("/v1/stages/{s}/stats", map[string]action{"GET": h.stats})
 	route("/v1/stages/{s}/flush", map[string]action{"POST": h.flush})
 	route("/v1/stages/{s}/purge", map[string]action{"POST": h.purge})
@@ -222,15 +223,31 @@ func (h *handler) flush(r *http.Request) (any, error) {
 	return h.svc.Flush(r.Context(), r.PathValue("s"))
 }
 
-func (h *handler) purge(r *http.Request) (any, error) {
-	var p PurgeRequest
+func (h *handler) set(r *http.Request) (any, error) {
+	var s SetRequest
+	if err := decode(r, "the settings", `send {"set": {"ttl": "60s"}}, and "entry": "GET /products/{id}" for one entry`, &s); err != nil {
+		return nil, err
+	}
+	return h.svc.SetStage(r.Context(), r.PathValue("s"), s)
+}
+
+// decode reads the one JSON object of a body.
+func decode(r *http.Request, what, hint string, into any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return nil, badRequest(`send {"path": "/products/*"} or {"tag": "sale"}, and "soft": true if you like`, "reading the purge: %v", err)
+	if err := d.Decode(into); err != nil {
+		return badRequest(hint, "reading %s: %v", what, err)
 	}
 	if d.More() {
-		return nil, badRequest("send one purge at a time", "there is more after the purge")
+		return badRequest("send one object at a time", "there is more after %s", what)
+	}
+	return nil
+}
+
+func (h *handler) purge(r *http.Request) (any, error) {
+	var p PurgeRequest
+	if err := decode(r, "the purge", `send {"path": "/products/*"} or {"tag": "sale"}, and "soft": true if you like`, &p); err != nil {
+		return nil, err
 	}
 	return h.svc.Purge(r.Context(), r.PathValue("s"), p)
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"stagecache/engine"
+	"stagecache/gateway/audit"
 	"stagecache/gateway/config"
+	"stagecache/gateway/overrides"
 )
 
 // Source is what a Local administers: a running gateway, or the stores of one that is not running.
@@ -32,6 +34,11 @@ type flushSource interface {
 // Local is the Service over stores in this process.
 type Local struct {
 	src Source
+
+	// Overrides is what was set at run time, and Audit where invalidations and changes are recorded; either may be nil. Set them
+	// before the Local is used.
+	Overrides *overrides.Manager
+	Audit     *audit.Log
 
 	// change is held while stages are removed and while the configuration is replaced: a directory must not become a
 	// configured stage again between the check and its removal.
@@ -119,7 +126,14 @@ func (l *Local) AllStats(ctx context.Context) ([]Stats, error) {
 }
 
 // Flush implements Service.
-func (l *Local) Flush(ctx context.Context, stage string) (FlushResult, error) {
+func (l *Local) Flush(ctx context.Context, stage string) (r FlushResult, err error) {
+	defer func() {
+		l.Audit.Write(ctx, audit.Record{Action: audit.Flush, Stage: stage, AtMost: r.Entries, Error: audit.Text(err)})
+	}()
+	return l.flush(ctx, stage)
+}
+
+func (l *Local) flush(ctx context.Context, stage string) (FlushResult, error) {
 	open := l.src.Store
 	if src, ok := l.src.(flushSource); ok {
 		open = src.StoreToFlush
@@ -141,7 +155,16 @@ func (l *Local) Flush(ctx context.Context, stage string) (FlushResult, error) {
 }
 
 // Purge implements Service.
-func (l *Local) Purge(ctx context.Context, stage string, p PurgeRequest) (PurgeResult, error) {
+func (l *Local) Purge(ctx context.Context, stage string, p PurgeRequest) (r PurgeResult, err error) {
+	defer func() {
+		l.Audit.Write(ctx, audit.Record{
+			Action: audit.Purge, Stage: stage, What: p.what(), Soft: p.Soft, AtMost: r.AtMost, Error: audit.Text(err),
+		})
+	}()
+	return l.purge(ctx, stage, p)
+}
+
+func (l *Local) purge(ctx context.Context, stage string, p PurgeRequest) (PurgeResult, error) {
 	target, err := p.target()
 	if err != nil {
 		return PurgeResult{}, err
@@ -237,5 +260,6 @@ func (l *Local) RemoveStage(ctx context.Context, name string) (RemoveResult, err
 		r, err = removeOrphan(l.src.Config(), name)
 		return err
 	})
+	l.Audit.Write(ctx, audit.Record{Action: audit.Remove, Stage: name, What: r.Dir, Error: audit.Text(err)})
 	return r, err
 }

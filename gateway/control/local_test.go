@@ -342,7 +342,9 @@ func (closed) Store(context.Context, string) (*engine.Store, error) { return nil
 
 func TestAStoreThatAReloadClosedSaysSo(t *testing.T) {
 	cfg, _ := testConfig(t)
-	_, err := NewLocal(closed{&offlineSource{cfg: cfg}}).Flush(t.Context(), "prod")
+	src := &offlineSource{}
+	src.cfg.Store(cfg)
+	_, err := NewLocal(closed{src}).Flush(t.Context(), "prod")
 	if statusOf(err) != http.StatusConflict || !strings.Contains(err.Error(), "closed or reconfigured") {
 		t.Errorf("%v", err)
 	}

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stagecache/engine"
 	"stagecache/gateway/config"
+	"stagecache/gateway/overrides"
 	"stagecache/internal/dirlock"
 )
 
@@ -25,6 +27,8 @@ type Offline struct {
 // OpenOffline takes the lock of cfg.DataDir; held by another process, the error is a *dirlock.HeldError. A data directory
 // that does not exist is not created: it has nothing to flush, and its figures are 0. The function keys is called when the
 // first store is opened, for a list of stages needs no key; log may be nil.
+//
+// What was set at run time counts here too: cfg is the file alone.
 func OpenOffline(cfg *config.Config, keys func() (Keys, error), log *slog.Logger) (*Offline, error) {
 	lock, err := dirlock.Acquire(cfg.DataDir)
 	switch {
@@ -33,15 +37,25 @@ func OpenOffline(cfg *config.Config, keys func() (Keys, error), log *slog.Logger
 	case err != nil:
 		return nil, err
 	}
-	src := &offlineSource{cfg: cfg, keys: sync.OnceValues(keys), log: log, lock: lock, open: make(map[string]*engine.Store)}
-	return &Offline{Local: NewLocal(src), src: src}, nil
+	src := &offlineSource{keys: sync.OnceValues(keys), log: log, lock: lock, open: make(map[string]*engine.Store)}
+	set, err := overrides.Open(cfg.DataDir, log)
+	if err != nil {
+		return nil, errors.Join(err, src.close())
+	}
+	src.cfg.Store(set.Use(cfg, func(next *config.Config) error {
+		src.cfg.Store(next)
+		return nil
+	}))
+	o := &Offline{Local: NewLocal(src), src: src}
+	o.Overrides = set
+	return o, nil
 }
 
 // Close closes what was opened and gives the lock up.
 func (o *Offline) Close() error { return o.src.close() }
 
 type offlineSource struct {
-	cfg  *config.Config
+	cfg  atomic.Pointer[config.Config]
 	keys func() (Keys, error)
 	log  *slog.Logger
 	lock *dirlock.Lock // nil: there is no data directory
@@ -50,7 +64,7 @@ type offlineSource struct {
 	open map[string]*engine.Store
 }
 
-func (o *offlineSource) Config() *config.Config       { return o.cfg }
+func (o *offlineSource) Config() *config.Config       { return o.cfg.Load() }
 func (o *offlineSource) Requests(string) RequestStats { return RequestStats{} }
 func (o *offlineSource) Uptime() time.Duration        { return 0 }
 
@@ -74,7 +88,8 @@ func (o *offlineSource) store(ctx context.Context, stage string, existing bool) 
 	if st := o.open[stage]; st != nil {
 		return st, nil
 	}
-	s, dir := findStage(o.cfg, stage), StageDir(o.cfg.DataDir, stage)
+	cfg := o.cfg.Load()
+	s, dir := findStage(cfg, stage), StageDir(cfg.DataDir, stage)
 	if used, err := everUsed(dir); err != nil || !used {
 		return nil, err
 	}

@@ -17,6 +17,14 @@ type PurgeRequest struct {
 	Soft bool `json:"soft"`
 }
 
+// what is what is to be purged, in a word.
+func (p PurgeRequest) what() string {
+	if p.Tag != "" {
+		return "tag " + p.Tag
+	}
+	return "path " + p.Path
+}
+
 // maxPurgeText bounds what one purge puts into the store's list.
 const maxPurgeText = 8 << 10
 

@@ -20,6 +20,8 @@ type Service interface {
 	Stages(ctx context.Context) ([]StageInfo, error)
 	// Stage tells a configured stage's effective settings, and where each comes from.
 	Stage(ctx context.Context, name string) (StageDetail, error)
+	// SetStage sets values of a stage at run time, or removes what was set. They are in force, and survive a crash, when it returns.
+	SetStage(ctx context.Context, name string, r SetRequest) (StageDetail, error)
 	// RemoveStage deletes the directory of a stage that is not configured any more.
 	RemoveStage(ctx context.Context, name string) (RemoveResult, error)
 }

@@ -28,6 +28,7 @@ type CacheDetail struct {
 	MemoryBytes    int64   `json:"memory_bytes"`
 	MaxObjectBytes int     `json:"max_object_bytes"`
 	MaxTTLSeconds  float64 `json:"max_ttl_seconds"`
+	Origin         string  `json:"origin"` // "FILE:LINE stage", or "set at run time, ..."
 }
 
 // RouteDetail says where a path goes.
@@ -44,7 +45,8 @@ type MethodSettings struct {
 	Settings []Setting `json:"settings"`
 }
 
-// Setting is one value and where it comes from: "default", "FILE:LINE stage" or "FILE:LINE method".
+// Setting is one value and where it comes from: "default", "FILE:LINE stage", "FILE:LINE method", or "set at run time, ..." with
+// when and by whom: such an entry counts as a whole, so all of its values have that origin.
 type Setting struct {
 	Name   string `json:"name"`
 	Value  any    `json:"value"` // a boolean, a string (durations as in "300s"), or a list of strings
@@ -56,7 +58,7 @@ func detail(cfg *config.Config, s *config.Stage) StageDetail {
 		Stage: s.Name, File: cfg.File, Line: s.Line, Mode: s.Mode, BasePath: s.BasePath, Hosts: list(s.Hosts),
 		Cache: CacheDetail{
 			Enabled: s.Cache.Enabled, CapacityBytes: s.Cache.Capacity, MemoryBytes: s.Cache.Memory,
-			MaxObjectBytes: s.Cache.MaxObject, MaxTTLSeconds: s.Cache.MaxTTL.Seconds(),
+			MaxObjectBytes: s.Cache.MaxObject, MaxTTLSeconds: s.Cache.MaxTTL.Seconds(), Origin: s.Cache.Origin,
 		},
 		Routes: []RouteDetail{},
 	}
@@ -68,6 +70,9 @@ func detail(cfg *config.Config, s *config.Stage) StageDetail {
 		d.Routes = append(d.Routes, rd)
 	}
 
+	if d.Cache.Origin == "" {
+		d.Cache.Origin = fmt.Sprintf("%s:%d stage", cfg.File, s.Line)
+	}
 	atStage := origin{set: s.Default.Set, text: fmt.Sprintf("%s:%d stage", cfg.File, s.Line)}
 	d.Methods = append(d.Methods, MethodSettings{Method: "*", Line: s.Line, Settings: settings(s.Default, atStage)})
 	for _, m := range s.Methods {
@@ -107,6 +112,9 @@ func settings(v config.Settings, places ...origin) []Setting {
 		{Name: config.SetIgnoreCookies, Value: v.IgnoreCookies},
 	}
 	for i := range all {
+		if all[i].Origin = v.Origin; v.Origin != "" {
+			continue
+		}
 		all[i].Origin = "default"
 		for _, p := range places {
 			if p.has(all[i].Name) {

@@ -129,3 +129,6 @@ func (m *Memory) once(s *sigv4.Signature, now time.Time) error {
 	}
 	return m.used.take(s.Value, s.ValidUntil(), now)
 }
+
+// Signed tells a signature from a token.
+func (c *Claim) Signed() bool { return c.signed }

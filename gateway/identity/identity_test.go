@@ -161,40 +161,6 @@ func TestPresignedBeforeTheStart(t *testing.T) {
 	}
 }
 
-func TestRates(t *testing.T) {
-	m := NewMemory(now)
-	count := func(caller string, at time.Time) (n int) {
-		for m.Allow(caller, at) {
-			n++
-		}
-		return n
-	}
-	if n := count("a", now); n != 20 {
-		t.Errorf("at once: %d", n)
-	}
-	if n := count("b", now); n != 20 {
-		t.Errorf("another caller: %d", n)
-	}
-	if n := count("a", now.Add(500*time.Millisecond)); n != 5 {
-		t.Errorf("half a second later: %d", n)
-	}
-	if n := count("a", now.Add(-time.Hour)); n != 0 {
-		t.Errorf("with the clock put back: %d", n)
-	}
-	if n := count("a", now.Add(time.Hour)); n != 20 {
-		t.Errorf("an hour later: %d", n)
-	}
-	for i := range maxCallers {
-		m.Allow(fmt.Sprint(i), now.Add(time.Hour))
-	}
-	if m.Allow("one too many", now.Add(time.Hour)) {
-		t.Error("a caller who cannot be remembered was allowed")
-	}
-	if !m.Allow("one too many", now.Add(time.Hour+3*time.Second)) || len(m.rates.of) > 10 {
-		t.Errorf("%d callers are kept", len(m.rates.of))
-	}
-}
-
 func TestARNs(t *testing.T) {
 	n := Names{"eu-west-1", "123456789012", "shop"}
 	for got, want := range map[string]string{

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// Memory is what outlives a reload: signatures that were used, and callers that refresh. It is safe for concurrent use.
+// Memory is what outlives a reload: the signatures that were used. It is safe for concurrent use.
 type Memory struct {
 	begun time.Time
 	used  used
-	rates rates
 }
 
 // NewMemory begins with nothing remembered.
 func NewMemory(now time.Time) *Memory {
-	return &Memory{begun: now, used: used{until: make(map[[32]byte]time.Time)}, rates: rates{of: make(map[string]rate)}}
+	return &Memory{begun: now, used: used{until: make(map[[32]byte]time.Time)}}
 }
 
 // maxUsed bounds the signatures that are remembered, about 80 bytes each. Each of a user's requests is one, for ten minutes at most.
@@ -49,59 +48,4 @@ func (u *used) take(signature [32]byte, until, now time.Time) error {
 	}
 	u.until[signature] = until
 	return nil
-}
-
-// The rate of refreshes per caller: each costs the backend a request.
-const (
-	ratePerSecond = 10
-	rateBurst     = 20
-	maxCallers    = 1 << 16
-)
-
-// rates are token buckets by caller.
-type rates struct {
-	mu    sync.Mutex
-	of    map[string]rate // guarded by mu; a bucket that is full again is as good as none
-	sweep time.Time       // guarded by mu: when it was last cleaned
-}
-
-type rate struct {
-	left float64
-	at   time.Time
-}
-
-// Allow takes one refresh from a caller's rate, 10 a second and 20 at once, and reports whether there was one.
-func (m *Memory) Allow(caller string, now time.Time) bool {
-	r := &m.rates
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b, known := r.of[caller]
-	if !known {
-		if len(r.of) >= maxCallers && now.Sub(r.sweep).Abs() > time.Second {
-			r.forget(now)
-		}
-		if len(r.of) >= maxCallers {
-			return false
-		}
-		b = rate{rateBurst, now}
-	}
-	// A clock that was put back gives nothing, and takes nothing.
-	b.left = min(rateBurst, b.left+max(0, now.Sub(b.at).Seconds())*ratePerSecond)
-	b.at = now
-	allowed := b.left >= 1
-	if allowed {
-		b.left--
-	}
-	r.of[caller] = b
-	return allowed
-}
-
-// forget drops the buckets that are full again; mu is held.
-func (r *rates) forget(now time.Time) {
-	r.sweep = now
-	for caller, b := range r.of {
-		if b.left+max(0, now.Sub(b.at).Seconds())*ratePerSecond >= rateBurst {
-			delete(r.of, caller)
-		}
-	}
 }

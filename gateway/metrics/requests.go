@@ -20,13 +20,14 @@ var (
 
 // Describe implements prometheus.Collector.
 func (r *Recorder) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{hitsDesc, missesDesc, requestsDesc, clientErrorsDesc, serverErrorsDesc, latencyDesc, integrationDesc} {
+	for _, d := range []*prometheus.Desc{hitsDesc, missesDesc, requestsDesc, clientErrorsDesc, serverErrorsDesc, latencyDesc, integrationDesc, refreshesDesc} {
 		out <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (r *Recorder) Collect(out chan<- prometheus.Metric) {
+	r.refreshes.collect(out)
 	for _, res := range r.all() {
 		for i := range res.methods {
 			res.methods[i].collect(out, res.stage, res.route, verbs[i])

@@ -16,6 +16,8 @@ const otherVerb = len(verbs) - 1
 type Recorder struct {
 	mu        sync.Mutex
 	resources map[place]*Resource // guarded by mu
+
+	refreshes refreshes
 }
 
 type place struct{ stage, route string }
