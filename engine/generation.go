@@ -238,19 +238,3 @@ func (s *Store) removeOld(prefix string) error {
 	}
 	return nil
 }
-
-// bury removes a generation's files in the background, one at a time, after first, which may be nil. Until they are gone they
-// count as capacity.
-func (s *Store) bury(dir string, first func()) {
-	n := vfs.TreeUsage(s.o.FS, dir)
-	s.dying.Add(n)
-	s.background.Go(func() {
-		defer s.dying.Add(-n)
-		if first != nil {
-			first()
-		}
-		if err := vfs.RemoveTree(s.o.FS, dir); err != nil {
-			s.o.Report("old generation could not be removed", dir, err) // the next start tries again
-		}
-	})
-}

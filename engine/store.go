@@ -37,6 +37,7 @@ type Store struct {
 	aside      atomic.Int64   // bytes of what was set aside
 	fixed      atomic.Int64   // bytes of directories, keys and purge list
 	closed     atomic.Bool
+	closing    chan struct{} // closed when Close begins
 	ready      chan struct{}
 	opened     time.Duration // uptime at Open
 
@@ -51,7 +52,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	s := &Store{dir: dir, o: o, ready: make(chan struct{}), opened: o.Clock.Mono(), time: newEngineTime(o.Clock)}
+	s := &Store{dir: dir, o: o, ready: make(chan struct{}), closing: make(chan struct{}), opened: o.Clock.Mono(), time: newEngineTime(o.Clock)}
 	s.short.time = s.time
 	for i := range s.leases {
 		s.leases[i].flights = make(map[string]*flight)
@@ -174,6 +175,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	close(s.closing)
 	s.endLeases()
 	g := s.gen.Load()
 	err := errors.Join(g.disk.Close(), g.purges.close())
