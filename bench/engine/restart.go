@@ -59,12 +59,7 @@ func (b *bench) restart() error {
 		Ours: report.Number(report.Median(coldHit)) + " s until the first hit, keys asked for in random order, page cache dropped"})
 	b.sheet.Add(report.Figure{Name: "restart_10m_complete_s", Value: report.Median(coldReady), Unit: "s",
 		Ours: report.Number(report.Median(coldReady)) + " s until every entry hits, page cache dropped"})
-	s, err := b.open("restart", capacity, 0)
-	if err != nil {
-		return err
-	}
-	flushed := b.flush(s, "flush_many_entries_ms", smallKey(nil, n-1))
-	if err := closing(s, flushed); err != nil {
+	if err := b.restartPurge(n, capacity); err != nil {
 		return err
 	}
 	return b.remove("restart")
@@ -82,7 +77,7 @@ func (b *bench) restartFill(n uint64, capacity int64) error {
 	start := time.Now()
 	for k := range uint64(levels) {
 		from, to := n*k/levels, n*(k+1)/levels
-		if _, err := b.fill(s, from, to-from, smallKey, small, func() bool { return false }); err != nil {
+		if err := b.fillTagged(s, from, to-from); err != nil {
 			return closing(s, err)
 		}
 		if err := s.Sync(); err != nil {
