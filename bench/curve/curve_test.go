@@ -15,7 +15,7 @@ import (
 
 // small is a run of about a second.
 func small() Options {
-	return Options{Size: MinSize, Memory: engine.MinMemory, ValueSize: 16384, Workers: 3, Levels: []int{2, 110, 115}, ReadTime: 100 * time.Millisecond}
+	return Options{Size: MinSize, Memory: engine.MinMemory, ValueSize: 16384, Workers: 3, Levels: []int{2, 110, 115}, ReadTime: time.Millisecond}
 }
 
 func claim(t *testing.T, dir string) *Folder {
