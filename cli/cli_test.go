@@ -36,9 +36,12 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata")) }
+
+// scripts are those of a directory, with the commands that they may use.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
@@ -56,7 +59,7 @@ func TestScripts(t *testing.T) {
 			"extract":  cmdExtract,
 			"flip":     cmdFlip,
 		},
-	})
+	}
 }
 
 // patience bounds every wait for another process; what takes that long hangs.

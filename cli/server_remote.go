@@ -13,8 +13,12 @@ import (
 
 // openRemote opens admin.listen, where there is one, for those who can say who they are. inner is what the socket serves too.
 func (s *Server) openRemote(cfg *config.Config, inner http.Handler) error {
+	aws, err := controlPlane(cfg.DataDir, s.local, s.gateway.Config, s.log)
+	if err != nil {
+		return err
+	}
 	s.remote = admin.Server(admin.Handler(admin.Options{
-		Inner: inner, Directory: s.gateway.Identity, Client: s.gateway.ClientAddr, Hosts: cfg.Admin.Hosts, Logger: s.log,
+		Inner: inner, Directory: s.gateway.Identity, Client: s.gateway.ClientAddr, Hosts: cfg.Admin.Hosts, Mounts: []admin.Mount{aws}, Logger: s.log,
 	}), s.log)
 	if cfg.Admin.Listen == "" {
 		return nil

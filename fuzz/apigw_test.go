@@ -87,3 +87,43 @@ stages:
 		}
 	})
 }
+
+// apigwNotes are notes of any content.
+type apigwNotes struct{ b []byte }
+
+func (n *apigwNotes) Load() ([]byte, error)     { return n.b, nil }
+func (n *apigwNotes) Save(b []byte) error       { n.b = b; return nil }
+func (n *apigwNotes) SetAside() (string, error) { n.b = nil; return "", nil }
+
+// FuzzAPIGatewayNotes begins a control plane with notes of any content: it refuses them, or shows and changes a stage with them.
+func FuzzAPIGatewayNotes(f *testing.F) {
+	cfg, err := config.Parse("stagecache.yaml", []byte("encryption: {key_env: UNUSED}\napi: {id: shop}\nbackends: {shop: {url: \"http://127.0.0.1:9000\"}}\n"+
+		"stages: {prod: {methods: {\"GET /a/{id}\": {ttl: 60s}}, routes: [{path: \"/{proxy+}\", backend: shop}]}}\n"), config.Options{SkipFiles: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{
+		"", "{", `{"version":2}`, `{"version":1,"stages":{"prod":null}}`, `{"version":1,"stages":{"prod":{"entries":{"*":null}}}}`,
+		`{"version":1,"api":{"tags":{"a":"b"}},"stages":{"prod":{"updated":"2026-01-02T03:04:05Z","tags":null,"variables":{"a":"b"},"accessLog":{},` +
+			`"entries":{"GET /a/{}":{"keys":["a/{id}/GET",""],"burst":-1,"rate":1e300,"logging":"x"}}}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := apigw.New(apigw.Options{Stages: &apigwStages{cfg: cfg}, Notes: &apigwNotes{b: b}})
+		if err != nil {
+			return
+		}
+		for _, r := range []*http.Request{
+			httptest.NewRequest("GET", "/restapis/shop/stages/prod", nil), httptest.NewRequest("GET", "/restapis/shop", nil),
+			httptest.NewRequest("PATCH", "/restapis/shop/stages/prod", strings.NewReader(`{"patchOperations":[{"op":"replace","path":"/a/{x}/GET/logging/dataTrace","value":"true"},{"op":"remove","path":"/variables/a"}]}`)),
+			httptest.NewRequest("DELETE", "/tags/arn:aws:apigateway:x::/restapis/shop/stages/prod?tagKeys=a", nil),
+		} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code >= 300 || w.Body.Len() > 0 && !json.Valid(w.Body.Bytes()) {
+				t.Fatalf("%s %s: %d %s", r.Method, r.URL, w.Code, w.Body)
+			}
+		}
+	})
+}

@@ -78,8 +78,7 @@ func (c *call) getStage() (any, *Error) {
 	return c.stageDocument(cfg, s, c.c.now()), nil
 }
 
-// updateStage changes settings, all of them or none. What only clients know is stored after what counts: a crash between the
-// two loses a spelling, not a setting.
+// updateStage changes settings, all of them or none.
 func (c *call) updateStage() (any, *Error) {
 	ops, err := readPatch(c.body)
 	if err != nil {
@@ -103,14 +102,9 @@ func (c *call) updateStage() (any, *Error) {
 	if err := u.apply(ops); err != nil {
 		return nil, err
 	}
-	if u.change.Enabled != nil || u.change.Capacity != nil || len(u.change.Entries) > 0 {
-		if err := c.c.o.Stages.Change(c.r.Context(), s.Name, u.change); err != nil {
-			return nil, failed(err)
-		}
-	}
 	if len(ops) > 0 {
 		u.notes.Updated = c.c.o.Now().UTC().Truncate(time.Second)
-		if err := c.c.keep(next); err != nil {
+		if err := c.change(s.Name, next, u.change); err != nil {
 			return nil, err
 		}
 	}
@@ -121,6 +115,27 @@ func (c *call) updateStage() (any, *Error) {
 		return nil, err
 	}
 	return c.stageDocument(cfg, s, next), nil
+}
+
+// change puts notes and settings in force. The notes come first, because they can be taken back: what they say of settings that
+// are not there does no harm.
+func (c *call) change(stage string, next *notes, change Change) *Error {
+	old := c.c.notes
+	if err := c.c.keep(next); err != nil {
+		return err
+	}
+	if change.Enabled == nil && change.Capacity == nil && len(change.Entries) == 0 {
+		return nil
+	}
+	err := c.c.o.Stages.Change(c.r.Context(), stage, change)
+	if err == nil {
+		return nil
+	}
+	if back := c.c.keep(old); back != nil {
+		c.c.o.Logger.Error("notes of a change that was not made could not be taken back", "stage", stage, "error", back.Message)
+		c.c.notes = old
+	}
+	return failed(err)
 }
 
 func (c *call) flushStage() (any, *Error) {

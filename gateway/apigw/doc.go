@@ -1,7 +1,7 @@
 // Package apigw speaks the wire format of API Gateway's control plane (REST with JSON, version 2015-07-09), so that the aws
 // command line, the AWS SDKs and Terraform's aws_api_gateway_method_settings drive the stages of a gateway.
 //
-//	h, err := apigw.New(apigw.Options{Stages: stages, Notes: apigw.File(path), Region: "eu-west-1"})
+//	h, err := apigw.New(apigw.Options{Stages: stages, Notes: apigw.File(path)})
 //	mux.Handle("/restapis", h) // and the other patterns of apigw.Patterns
 //
 // There is one REST API, with the stages of the configuration. What is read: the API, its stages, deployment, resources,

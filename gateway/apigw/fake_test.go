@@ -18,6 +18,7 @@ const testFile = `
 data_dir: /nowhere
 encryption: {key_env: UNUSED}
 api: {id: shop, name: The shop}
+iam: {account: "123456789012", region: eu-west-1}
 backends:
   shop: {url: "http://127.0.0.1:9000/api"}
 stages:
@@ -82,19 +83,19 @@ func (f *fakeStages) Change(_ context.Context, stage string, c Change) error {
 	for entry, v := range c.Entries {
 		f.over[stage+" "+entry] = v != nil
 		verb, path, _ := strings.Cut(entry, " ")
-		i := slices.IndexFunc(s.Methods, func(m config.Method) bool { return entryOf(m) == entry })
+		i := slices.IndexFunc(s.Methods, func(m config.Method) bool { return m.Entry() == entry })
 		switch {
-		case v == nil && entry == stageEntry:
+		case v == nil && entry == config.DefaultEntry:
 			s.Default = file.Default
 		case v == nil:
 			s.Methods = slices.Delete(s.Methods, i, i+1)
 			for _, m := range file.Methods {
-				if entryOf(m) == entry {
+				if m.Entry() == entry {
 					s.Methods = append(s.Methods, m)
 				}
 			}
 		default:
-			if entry != stageEntry && i < 0 {
+			if entry != config.DefaultEntry && i < 0 {
 				i = len(s.Methods)
 				s.Methods = append(s.Methods, config.Method{Verb: verb, Template: path, Settings: s.Default})
 			}
@@ -122,6 +123,8 @@ func (m *memory) Save(b []byte) error {
 	return m.err
 }
 
+func (m *memory) SetAside() (string, error) { m.b = nil; return "aside", nil }
+
 // rig is a control plane over a fake.
 type rig struct {
 	t      testing.TB
@@ -142,7 +145,7 @@ func newRig(t testing.TB) *rig {
 func (r *rig) start() {
 	r.t.Helper()
 	h, err := New(Options{
-		Stages: r.stages, Notes: r.notes, Region: "eu-west-1", Account: "123456789012",
+		Stages: r.stages, Notes: r.notes,
 		Authorize: func(_ *http.Request, action, arn string) error {
 			r.asked = append(r.asked, action+" "+arn)
 			if r.deny {

@@ -41,16 +41,10 @@ func New(o Options) (http.Handler, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Region == "" {
-		o.Region = "us-east-1"
-	}
-	if o.Account == "" {
-		o.Account = "000000000000"
-	}
 	if o.Notes == nil {
 		o.Notes = forgetful{}
 	}
-	n, err := readNotes(o.Notes)
+	n, err := readNotes(o.Notes, o.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +56,9 @@ type forgetful struct{}
 
 func (forgetful) Load() ([]byte, error) { return nil, nil }
 func (forgetful) Save([]byte) error     { return nil }
+func (forgetful) SetAside() (string, error) {
+	return "", nil
+}
 
 // ServeHTTP implements http.Handler.
 func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +102,7 @@ func (c *control) serve(w http.ResponseWriter, r *http.Request) (int, any, *Erro
 		return 0, nil, &Error{http.StatusNotFound, "UnknownOperationException", "The gateway's control plane has no operation " + r.Method + " " + clip(r.URL.EscapedPath())}
 	}
 	if c.o.Authorize != nil {
-		if err := c.o.Authorize(r, "apigateway:"+r.Method, arn(c.o.Region, parts)); err != nil {
+		if err := c.o.Authorize(r, "apigateway:"+r.Method, arn(c.o.Stages.Config().IAM.Region, parts)); err != nil {
 			return 0, nil, &Error{http.StatusForbidden, "AccessDeniedException", err.Error()}
 		}
 	}
@@ -128,7 +125,7 @@ func (c *control) serve(w http.ResponseWriter, r *http.Request) (int, any, *Erro
 func (c *call) api() (*config.Config, *Error) {
 	cfg := c.c.o.Stages.Config()
 	if id := c.part(1); id != cfg.API.ID {
-		return nil, notFound(fmt.Sprintf("Invalid API identifier specified %s:%s", c.c.o.Account, id))
+		return nil, notFound(fmt.Sprintf("Invalid API identifier specified %s:%s", cfg.IAM.Account, id))
 	}
 	return cfg, nil
 }

@@ -8,11 +8,8 @@ import (
 	"stagecache/gateway/policy"
 )
 
-// stageEntry is the entry of a stage's default, and wildcard its key in methodSettings.
-const (
-	stageEntry = "*"
-	wildcard   = "*/*"
-)
+// wildcard is the key of a stage's default in methodSettings.
+const wildcard = "*/*"
 
 var verbs = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", policy.Any}
 
@@ -42,13 +39,11 @@ func parseKey(key string) (verb, path string, ok bool) {
 // keyOf is the key under which an entry is shown if no client has another spelling for it.
 func keyOf(entry string) string {
 	verb, path, _ := strings.Cut(entry, " ")
-	if entry == stageEntry {
+	if entry == config.DefaultEntry {
 		return wildcard
 	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(path) + "/" + verb
 }
-
-func entryOf(m config.Method) string { return m.Verb + " " + m.Template }
 
 // entryFor finds the entry of a stage that a key means: one that matches the same requests, whatever its parameters are called,
 // else a new one.
@@ -58,14 +53,10 @@ func entryFor(s *config.Stage, key string) (string, bool) {
 	case !ok:
 		return "", false
 	case verb == "":
-		return stageEntry, true
+		return config.DefaultEntry, true
 	}
-	for _, m := range s.Methods {
-		if m.Verb == verb && shape(m.Template) == shape(path) {
-			return entryOf(m), true
-		}
-	}
-	return verb + " " + path, true
+	entry, err := config.EntryName(s, verb+" "+path)
+	return entry, err == nil
 }
 
 // shape is a template without the names of its parameters.
@@ -80,22 +71,4 @@ func shape(path string) string {
 		}
 	}
 	return strings.Join(parts, "/")
-}
-
-// settingsOf are the settings of an entry: its own, or those that a new one would begin with. API Gateway copies the stage's
-// values into a new entry, and so do we, save that methods other than GET are not cached until their entry says so itself.
-func settingsOf(s *config.Stage, entry string) config.Settings {
-	if entry == stageEntry {
-		return s.Default
-	}
-	for _, m := range s.Methods {
-		if entryOf(m) == entry {
-			return m.Settings
-		}
-	}
-	v := s.Default
-	if verb, _, _ := strings.Cut(entry, " "); verb != "GET" && verb != policy.Any {
-		v.Caching = false
-	}
-	return v
 }

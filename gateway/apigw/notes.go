@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 type Storage interface {
 	Load() ([]byte, error) // nil if there are none yet
 	Save([]byte) error     // returns when they survive a crash
+	// SetAside moves away notes that cannot be read, and says where they are now.
+	SetAside() (string, error)
 }
 
 // File keeps notes in a file, which it replaces as a whole.
@@ -56,6 +59,11 @@ func (f file) Save(b []byte) (err error) {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+func (f file) SetAside() (string, error) {
+	aside := string(f) + ".damaged"
+	return aside, os.Rename(string(f), aside)
+}
+
 const notesVersion = 1
 
 // notes are what clients said that has no place in the configuration: how they spell a method, and settings that mean nothing
@@ -72,12 +80,13 @@ type itemNotes struct {
 
 type stageNotes struct {
 	itemNotes
-	Updated     time.Time               `json:"updated"`
-	Description string                  `json:"description,omitempty"`
-	Variables   map[string]string       `json:"variables,omitempty"`
-	AccessLog   *accessLog              `json:"accessLog,omitempty"`
-	Tracing     bool                    `json:"tracing,omitempty"`
-	Entries     map[string]*methodNotes `json:"entries,omitempty"`
+	Updated     time.Time         `json:"updated"`
+	Description string            `json:"description,omitempty"`
+	Variables   map[string]string `json:"variables,omitempty"`
+	AccessLog   *accessLog        `json:"accessLog,omitempty"`
+	Tracing     bool              `json:"tracing,omitempty"`
+	// Entries are under their shape ("GET /products/{}"): the file may call parameters otherwise some day.
+	Entries map[string]*methodNotes `json:"entries,omitempty"`
 }
 
 type accessLog struct {
@@ -94,8 +103,9 @@ type methodNotes struct {
 	Rate      *float64 `json:"rate,omitempty"`
 }
 
-// readNotes takes what is stored. Notes that cannot be read are an error: to go on would be to overwrite them.
-func readNotes(s Storage) (*notes, error) {
+// readNotes takes what is stored. A start needs no human: damaged notes are set aside and reported. Those of a newer program are an
+// error, for they would be overwritten.
+func readNotes(s Storage, log *slog.Logger) (*notes, error) {
 	n := &notes{Version: notesVersion}
 	b, err := s.Load()
 	if err != nil {
@@ -105,10 +115,15 @@ func readNotes(s Storage) (*notes, error) {
 		return n, nil
 	}
 	if err := json.Unmarshal(b, n); err != nil {
-		return nil, fmt.Errorf("the control plane's notes are damaged; move the file away to begin without them: %w", err)
+		aside, bad := s.SetAside()
+		if bad != nil {
+			return nil, fmt.Errorf("the control plane's notes are damaged (%w), and cannot be set aside: %w", err, bad)
+		}
+		log.Error("the control plane's notes are damaged and set aside: spellings of paths, tags and settings without effect are lost", "file", aside, "error", err)
+		return &notes{Version: notesVersion}, nil
 	}
 	if n.Version != notesVersion {
-		return nil, fmt.Errorf("the control plane's notes are of version %d, and this program knows %d", n.Version, notesVersion)
+		return nil, fmt.Errorf("the control plane's notes are of version %d, and this program knows %d: use the program that wrote them, or move the file away", n.Version, notesVersion)
 	}
 	return n, nil
 }
@@ -151,10 +166,10 @@ func (s *stageNotes) entry(entry, key string) *methodNotes {
 	if s.Entries == nil {
 		s.Entries = make(map[string]*methodNotes)
 	}
-	m := s.Entries[entry]
+	m := s.Entries[shape(entry)]
 	if m == nil {
 		m = &methodNotes{}
-		s.Entries[entry] = m
+		s.Entries[shape(entry)] = m
 	}
 	if !slices.Contains(m.Keys, key) && len(m.Keys) < maxKeys {
 		m.Keys = append(m.Keys, key)

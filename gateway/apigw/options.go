@@ -43,10 +43,8 @@ type Values struct {
 
 // Options are what a control plane is made of. Stages is required.
 type Options struct {
-	Stages  Stages
-	Notes   Storage // nil: what only clients know is forgotten when the process ends
-	Region  string  // in ARNs; empty: us-east-1
-	Account string  // in error texts; empty: 000000000000
+	Stages Stages
+	Notes  Storage // nil: what only clients know is forgotten when the process ends
 	// Authorize tells whether the caller of a request may do an action ("apigateway:PATCH") on an ARN; its error says to the
 	// caller why not. Nil: everybody may do everything.
 	Authorize func(r *http.Request, action, arn string) error

@@ -72,7 +72,7 @@ func deploymentID(cfg *config.Config) string {
 			b.WriteString("\nroute " + r.Path + " " + r.Backend)
 		}
 		for _, m := range s.Methods {
-			b.WriteString("\nmethod " + entryOf(m))
+			b.WriteString("\nmethod " + m.Entry())
 		}
 	}
 	return shortID("deployment " + b.String())[:6]

@@ -78,11 +78,11 @@ func document(s *config.Stage, n *stageNotes, origin time.Time, deployment strin
 		d.CacheClusterStatus = available
 	}
 	show := func(entry string) {
-		m := n.Entries[entry]
+		m := n.Entries[shape(entry)]
 		if m == nil {
 			m = &methodNotes{}
 		}
-		doc := setting(settingsOf(s, entry), m)
+		doc := setting(config.EntrySettings(s, entry), m)
 		if len(m.Keys) == 0 {
 			d.MethodSettings[keyOf(entry)] = doc
 		}
@@ -90,9 +90,9 @@ func document(s *config.Stage, n *stageNotes, origin time.Time, deployment strin
 			d.MethodSettings[key] = doc
 		}
 	}
-	show(stageEntry)
+	show(config.DefaultEntry)
 	for _, m := range s.Methods {
-		show(entryOf(m))
+		show(m.Entry())
 	}
 	return d
 }

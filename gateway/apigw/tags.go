@@ -27,7 +27,7 @@ func (c *call) tagged() (stage string, err *Error) {
 	case len(parts) < 2 || parts[0] != "restapis" || len(parts) != 2 && (len(parts) != 4 || parts[2] != "stages"):
 		return "", badRequest("Only the API and its stages have tags: %q is neither", clip(arn))
 	case parts[1] != cfg.API.ID:
-		return "", notFound(fmt.Sprintf("Invalid API identifier specified %s:%s", c.c.o.Account, clip(parts[1])))
+		return "", notFound(fmt.Sprintf("Invalid API identifier specified %s:%s", cfg.IAM.Account, clip(parts[1])))
 	case len(parts) == 2:
 		return "", nil
 	case findStage(cfg, parts[3]) == nil:

@@ -159,7 +159,7 @@ func (u *update) remove(op patchOperation) *Error {
 			break
 		}
 		v, changed := u.change.Entries[entry]
-		there := u.overridden(entry) || u.notes.Entries[entry] != nil
+		there := u.overridden(entry) || u.notes.Entries[shape(entry)] != nil
 		if changed {
 			there = v != nil
 		}
@@ -167,7 +167,7 @@ func (u *update) remove(op patchOperation) *Error {
 			return badRequest("Cannot remove method setting %s because there is no method setting for this method ", key)
 		}
 		u.change.Entries[entry] = nil
-		delete(u.notes.Entries, entry)
+		delete(u.notes.Entries, shape(entry))
 		return nil
 	}
 	return unknownPath(op.Path)
@@ -192,9 +192,9 @@ func (u *update) method(op patchOperation, key, what string) *Error {
 	}
 	v := u.change.Entries[entry]
 	if v == nil {
-		s := settingsOf(u.stage, entry)
+		s := config.EntrySettings(u.stage, entry)
 		if _, removed := u.change.Entries[entry]; removed {
-			s = settingsOf(u.file, entry) // by an operation before this one
+			s = config.EntrySettings(u.file, entry) // by an operation before this one
 		}
 		v = &Values{Caching: s.Caching, TTL: s.TTL, Encrypt: s.Encrypt, RequireAuthorization: s.RequireAuthorization, Strategy: s.Strategy}
 	}
