@@ -105,7 +105,7 @@ type budget struct{ cache, index, queue int64 }
 
 func (o *Options) budget() budget {
 	if o.Memory == 0 {
-		return budget{queue: 8 << 20}
+		return budget{queue: 12 << 20}
 	}
 	b := budget{
 		index: min(o.Memory/2, max(4<<20, o.Capacity/512*16)),

@@ -29,7 +29,6 @@ func (d *Disk) ahead() int64 {
 
 // evictAhead makes room before the writer needs it, until the tier is closed.
 func (d *Disk) evictAhead() {
-	defer d.helpers.Done()
 	if d.ahead() == 0 {
 		return
 	}

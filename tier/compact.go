@@ -227,7 +227,7 @@ func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc)
 		if p == nil {
 			continue
 		}
-		if !d.reserveWait(p.bytes()) {
+		if !d.reserveWait(p.room()) {
 			return ErrClosed
 		}
 		d.enqueue(p)
@@ -274,10 +274,10 @@ func (d *Disk) judgeRecord(s *segment, e *indexEntry, at loc, b []byte, judge Ju
 					labels, keep = judge(blob, f)
 				}
 				if keep {
-					return &pendingRecord{
+					return newPending(&pendingRecord{
 						Record: Record{Hash: e.hash, Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, Labels: labels},
 						from:   &at, packed: packed, codec: head.codec, raw: head.blobSize, landed: make(chan bool, 1),
-					}, false
+					}), false
 				}
 			}
 		}

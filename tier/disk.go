@@ -3,6 +3,7 @@ package tier
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ type DiskOptions struct {
 	Codec       Codec         // nil: blobs are sealed as they are
 	MaxBlob     int           // largest blob; 0: 1 MiB and a little
 	SegmentSize int64         // 0: a 64th of the capacity, 8 to 512 MiB
-	QueueBytes  int64         // blobs waiting to be written; 0: 8 MiB
+	QueueBytes  int64         // blobs waiting to be written, and what they are encoded to; 0: 12 MiB
 	MaxAge      time.Duration // a record waits no longer to be committed; 0: 500 ms
 	Block       bool          // Put waits for room in the queue instead of dropping
 	IndexBytes  int64         // past it the oldest segments are evicted; 0: no limit
@@ -76,13 +77,16 @@ type Disk struct {
 	queueMu    sync.Mutex
 	queueRoom  *sync.Cond // signalled when queueBytes shrinks
 	queue      []*pendingRecord
-	enqueued   uint64 // records ever put in the queue
-	queueBytes int64
+	enqueued   uint64        // records ever put in the queue
+	queueBytes int64         // reserved: of what waits, and of what is being written
+	waiting    int64         // size of what waits
+	open       *chunk        // what comes next is encoded with it; nil: with a new one
 	queueSince time.Duration // uptime at which the oldest waiting record came
 	closed     bool
 	discarded  bool        // closed without writing what waits
 	tombs      []*shadowed // tombstones owed, never dropped
 
+	encoding chan *chunk   // for the helpers
 	wake     chan struct{} // the writer looks at the queue
 	sync     chan chan error
 	done     chan struct{} // closed when the writer has ended
@@ -120,6 +124,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
 	d.files.most, d.files.close = int64(d.o.OpenFiles), d.closeIdle
+	d.encoding = make(chan *chunk, d.o.QueueBytes/chunkBytes)
 	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })
 	for slot := maxSlots - 1; slot >= slotFirst; slot-- {
 		d.freeSlots = append(d.freeSlots, uint16(slot))
@@ -139,8 +144,10 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	d.index.StartLoading(records)
 	go d.load(found)
 	go d.write()
-	d.helpers.Add(1)
-	go d.evictAhead()
+	d.helpers.Go(d.evictAhead)
+	for range runtime.GOMAXPROCS(0) {
+		d.helpers.Go(d.help)
+	}
 	return d, nil
 }
 
@@ -156,7 +163,7 @@ func (d *Disk) fillDefaults() {
 		o.MaxBlob = 1<<20 + 64<<10
 	}
 	if o.QueueBytes == 0 {
-		o.QueueBytes = 8 << 20
+		o.QueueBytes = 12 << 20
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = 500 * time.Millisecond

@@ -16,11 +16,14 @@ type pendingRecord struct {
 	gone    bool     // guarded by its shard's lock: replaced or dropped while it waited
 	claimed []shadow // the writer's: shadows when it took the record
 	// from is set for a record that moves from one segment to another (compaction): it is written only if the index still
-	// points there, and it never answers from here. packed is its payload, already encoded with codec.
-	from     *loc
+	// points there, and it never answers from here.
+	from *loc
+	// Set by encode, and from the beginning for one that moves: its payload, how that is encoded, and its size before.
 	packed   []byte
 	codec    uint8
 	raw      int
+	chunk    *chunk    // it is encoded with; nil for one that moves
+	size     int64     // for a round's sum: what there is to write, and what it takes besides
 	landed   chan bool // buffered: true once it has moved, closed when its turn is over
 	finished bool      // its room in the queue is given back; the writer owns this
 }
@@ -29,9 +32,13 @@ func (p *pendingRecord) found() Found {
 	return Found{Seq: p.Seq, Stamp: p.Stamp, Expires: p.Expires, Plain: p.Plain}
 }
 
-func (p *pendingRecord) bytes() int64 {
-	return int64(len(p.Blob)+len(p.packed)+8*len(p.Labels)) + 160
+func newPending(p *pendingRecord) *pendingRecord {
+	p.size = int64(len(p.Blob)+len(p.packed)+8*len(p.Labels)) + 160
+	return p
 }
+
+// room is what it takes of the queue: a blob waits until it is committed, and half of its size is for what it is encoded to.
+func (p *pendingRecord) room() int64 { return p.size + int64(len(p.Blob)/2) }
 
 type pendingShard struct {
 	mu sync.RWMutex
@@ -49,14 +56,21 @@ func (s *pendingShard) get(h *Hash) *pendingRecord {
 
 func (d *Disk) shardOf(h *Hash) *pendingShard { return &d.pending[h[15]%pendingShards] }
 
+// isGone tells whether p was replaced or dropped.
+func (s *pendingShard) isGone(p *pendingRecord) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return p.gone
+}
+
 // Put implements Tier. The old version is out of the index before it returns, whether or not the new one is kept.
 func (d *Disk) Put(r Record) error {
 	if len(r.Blob) > d.o.MaxBlob {
 		d.Supersede(r.Hash, r.Seq)
 		return ErrTooLarge
 	}
-	p := &pendingRecord{Record: r}
-	if !d.reserve(p.bytes()) {
+	p := newPending(&pendingRecord{Record: r})
+	if !d.reserve(p.room()) {
 		d.dropped.Add(1)
 		d.Supersede(r.Hash, r.Seq)
 		return ErrDropped
@@ -66,7 +80,7 @@ func (d *Disk) Put(r Record) error {
 	if old := sh.m[r.Hash]; old != nil {
 		if old.Seq >= r.Seq {
 			sh.mu.Unlock()
-			d.release(p.bytes())
+			d.release(p.room())
 			return nil
 		}
 		// What the older one would have superseded is now this one's to supersede. It is skipped when its turn comes.
@@ -151,13 +165,21 @@ func (d *Disk) enqueue(p *pendingRecord) {
 	}
 	d.queue = append(d.queue, p)
 	d.enqueued++
+	d.waiting += p.size
 	first := len(d.queue) == 1
-	full := d.queueBytes >= min(maxRound, d.o.QueueBytes/2)
+	full := d.waiting >= d.fullRound()
+	c := d.join(p)
 	d.queueMu.Unlock()
+	if c != nil {
+		d.offer(c)
+	}
 	if first || full {
 		d.kick()
 	}
 }
+
+// fullRound is how much is worth a round, however long it has waited.
+func (d *Disk) fullRound() int64 { return min(maxRound, d.o.QueueBytes/2) }
 
 // kick makes the writer look at the queue.
 func (d *Disk) kick() {
@@ -174,12 +196,14 @@ func (d *Disk) take() ([]*pendingRecord, []*shadowed) {
 	var n int
 	var bytes int64
 	for n < len(d.queue) && bytes < maxRound {
-		bytes += d.queue[n].bytes()
+		bytes += d.queue[n].size
 		n++
 	}
 	recs := d.queue[:n:n]
 	d.queue = d.queue[n:]
 	d.taken += uint64(n)
+	d.waiting -= bytes
+	d.open = nil // some of its records may be among them, so it may not grow any more
 	if len(d.queue) == 0 {
 		d.queue = nil
 	}
@@ -195,7 +219,7 @@ func (d *Disk) due() time.Duration {
 	if len(d.queue) == 0 && len(d.tombs) == 0 {
 		return -1
 	}
-	if d.queueBytes >= min(maxRound, d.o.QueueBytes/2) {
+	if d.waiting >= d.fullRound() {
 		return 0
 	}
 	return max(0, d.queueSince+d.o.MaxAge-d.uptime())

@@ -2,11 +2,7 @@ package tier
 
 import (
 	"errors"
-	"runtime"
-	"sync"
 	"time"
-
-	"stagecache/crypto"
 )
 
 // retryAfter is how long the disk is left alone after a failed commit. Meanwhile records are dropped, tombstones kept.
@@ -211,7 +207,7 @@ func (d *Disk) prepareSegments(todo *[classes]work) error {
 	var n int64
 	for c := range todo {
 		for _, p := range todo[c].recs {
-			n += p.bytes()
+			n += p.size
 		}
 	}
 	d.makeRoom(max(n, maxRound))
@@ -298,7 +294,8 @@ func (d *Disk) commit(c int, w work, now int64) error {
 			s.raiseExpiry(t.expires)
 		}
 		var ref batchRef
-		if ref, err = d.append(s, number, value); err == nil {
+		if ref, err = d.append(s, number, *value); err == nil {
+			returnBatch(value) // bbolt has let go of it: it keeps a value no longer than its transaction
 			s.metaMu.Lock()
 			s.batches = append(s.batches, ref)
 			s.totals.add(x)
@@ -400,7 +397,7 @@ func (d *Disk) finish(recs []*pendingRecord) {
 			continue
 		}
 		p.finished = true
-		n += p.bytes()
+		n += p.room()
 		if p.landed != nil {
 			close(p.landed)
 		}
@@ -408,60 +405,4 @@ func (d *Disk) finish(recs []*pendingRecord) {
 	if n > 0 {
 		d.release(n)
 	}
-}
-
-// pack encodes and seals the records of a batch on all processors, then puts them back to back.
-func (d *Disk) pack(s *segment, w work, number uint64, now int64) ([]byte, *batchIndex, error) {
-	x := &batchIndex{mark: now, entries: make([]indexEntry, len(w.recs)), tombs: w.tombs}
-	workers := max(1, min(runtime.GOMAXPROCS(0), len(w.recs)/16))
-	parts := make([][]byte, workers)
-	errs := make([]error, workers)
-	var wg sync.WaitGroup
-	for k := range workers {
-		from, to := k*len(w.recs)/workers, (k+1)*len(w.recs)/workers
-		wg.Go(func() {
-			parts[k], errs[k] = d.packRecords(s, w.recs[from:to], x.entries[from:to])
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, nil, err
-	}
-	for _, p := range w.recs {
-		for _, l := range p.Labels {
-			x.labels.add(l, 1)
-		}
-	}
-	value := parts[0]
-	for _, part := range parts[1:] {
-		value = append(value, part...)
-	}
-	value, err := finishBatch(value, s.sealer, number, x)
-	return value, x, err
-}
-
-func (d *Disk) packRecords(s *segment, recs []*pendingRecord, entries []indexEntry) ([]byte, error) {
-	room := getBuffer(0)
-	defer putBuffer(room)
-	var most int
-	for _, p := range recs {
-		most += recordHeaderSize + len(p.Blob) + len(p.packed) + crypto.Overhead
-	}
-	out := make([]byte, 0, most/2) // what compresses takes less; what does not grows it once
-	for i, p := range recs {
-		h := recordHeader{plain: p.Plain, codec: p.codec, blobSize: p.raw, hash: p.Hash, seq: p.Seq, stamp: p.Stamp, expires: p.Expires}
-		payload := p.packed
-		if p.from == nil {
-			h.blobSize = len(p.Blob)
-			*room, h.codec = d.o.Codec.Encode((*room)[:0], p.Blob)
-			payload = *room
-		}
-		before := len(out)
-		var err error
-		if out, err = sealRecord(out, s.sealer, &h, payload); err != nil {
-			return nil, err
-		}
-		entries[i] = indexEntry{hash: p.Hash, seq: p.Seq, stamp: p.Stamp, expires: p.Expires, size: len(out) - before, raw: h.blobSize}
-	}
-	return out, nil
 }
