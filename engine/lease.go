@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -15,6 +16,8 @@ const leaseStripes = 256
 type stripe struct {
 	mu      sync.Mutex
 	flights map[string]*flight // guarded by mu: leases that are held
+	timer   *time.Timer        // guarded by mu: calls expire; nil until there is a lease
+	due     time.Time          // guarded by mu: when it does; zero: it is not set
 }
 
 var stripeSeed = maphash.MakeSeed()
@@ -25,16 +28,18 @@ func (s *Store) stripe(key []byte) *stripe {
 
 // flight is one fill: a lease seen from all who share it.
 type flight struct {
-	s     *Store
-	key   []byte
-	gen   *generation
-	stamp uint64 // read when the lease was taken
-	data  any
-	timer *time.Timer
-	done  chan struct{} // closed when it has ended
-	entry Entry         // set before done is closed
-	err   error         // likewise
-	ended bool          // guarded by the key's stripe
+	s        *Store
+	st       *stripe // the key's
+	key      []byte
+	gen      *generation
+	stamp    uint64 // read when the lease was taken
+	data     any
+	deadline time.Time
+	held     Lease         // its holder's
+	done     chan struct{} // guarded by st.mu: closed when it has ended; nil while nobody waits
+	entry    Entry         // set before done is closed
+	err      error         // likewise
+	ended    bool          // guarded by st.mu
 }
 
 // LeaseOptions widen what a lease asks for.
@@ -89,9 +94,10 @@ func (s *Store) Lease(ctx context.Context, key []byte, o LeaseOptions) (*Lease, 
 	if f != nil {
 		// It began before a purge or flush that this caller must not be answered from before. Its holder goes on for those
 		// who asked earlier; its Put is refused.
-		f.end(st, Entry{}, ErrPurged, false)
+		f.end(Entry{}, ErrPurged)
 	}
-	f = &flight{s: s, key: []byte(string(key)), gen: g, stamp: g.purges.newest.Load(), done: make(chan struct{})}
+	f = &flight{s: s, st: st, key: bytes.Clone(key), gen: g, stamp: g.purges.newest.Load()}
+	f.held = Lease{Held: true, f: f}
 	if o.Data != nil {
 		f.data = o.Data()
 	}
@@ -99,9 +105,44 @@ func (s *Store) Lease(ctx context.Context, key []byte, o LeaseOptions) (*Lease, 
 	if timeout == 0 {
 		timeout = s.o.LeaseTimeout
 	}
-	f.timer = time.AfterFunc(timeout, func() { f.finish(Entry{}, ErrLeaseLost) })
+	f.deadline = time.Now().Add(timeout)
 	st.flights[string(f.key)] = f
-	return &Lease{Held: true, f: f}, nil
+	st.watch(f.deadline)
+	return &f.held, nil
+}
+
+// watch sees to it that expire is called at a deadline, if not before. Most leases end long before theirs: a timer for each
+// would be set and stopped in vain, one for a stripe fires once in a while. The caller holds st.mu.
+func (st *stripe) watch(deadline time.Time) {
+	if !st.due.IsZero() && !deadline.Before(st.due) {
+		return
+	}
+	st.due = deadline
+	if st.timer == nil {
+		st.timer = time.AfterFunc(time.Until(deadline), st.expire)
+	} else {
+		st.timer.Reset(time.Until(deadline))
+	}
+}
+
+// expire ends the leases that are past their deadline, and sets the timer for the next one.
+func (st *stripe) expire() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	now := time.Now()
+	st.due = time.Time{}
+	var next time.Time
+	for _, f := range st.flights {
+		switch {
+		case !f.deadline.After(now):
+			f.end(Entry{}, ErrLeaseLost)
+		case next.IsZero() || f.deadline.Before(next):
+			next = f.deadline
+		}
+	}
+	if !next.IsZero() {
+		st.watch(next)
+	}
 }
 
 // peek looks for a fresh entry without promoting. The caller holds the key's stripe.
@@ -125,25 +166,38 @@ func (s *Store) peek(g *generation, key []byte) (Entry, bool) {
 	return e, ok && !e.Stale
 }
 
-// end closes the flight. The caller holds its stripe. forget: the key is free for the next lease.
-func (f *flight) end(st *stripe, e Entry, err error, forget bool) {
+// end closes the flight, and frees its key for the next lease. The caller holds its stripe.
+func (f *flight) end(e Entry, err error) {
 	if f.ended {
 		return
 	}
 	f.ended = true
 	f.entry, f.err = e, err
-	f.timer.Stop()
-	if forget || st.flights[string(f.key)] == f {
-		delete(st.flights, string(f.key))
+	if f.st.flights[string(f.key)] == f {
+		delete(f.st.flights, string(f.key))
 	}
-	close(f.done)
+	if f.done != nil {
+		close(f.done)
+	}
 }
 
 func (f *flight) finish(e Entry, err error) {
-	st := f.s.stripe(f.key)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	f.end(st, e, err, false)
+	f.st.mu.Lock()
+	defer f.st.mu.Unlock()
+	f.end(e, err)
+}
+
+// ending is closed once the flight has ended.
+func (f *flight) ending() <-chan struct{} {
+	f.st.mu.Lock()
+	defer f.st.mu.Unlock()
+	if f.done == nil {
+		f.done = make(chan struct{})
+		if f.ended {
+			close(f.done)
+		}
+	}
+	return f.done
 }
 
 func (s *Store) endLeases() {
@@ -151,7 +205,10 @@ func (s *Store) endLeases() {
 		st := &s.leases[i]
 		st.mu.Lock()
 		for _, f := range st.flights {
-			f.end(st, Entry{}, ErrClosed, false)
+			f.end(Entry{}, ErrClosed)
+		}
+		if st.timer != nil {
+			st.timer.Stop()
 		}
 		st.mu.Unlock()
 	}
@@ -168,11 +225,10 @@ func (l *Lease) Put(value []byte, m Meta) error {
 		l.Abandon(err)
 		return err
 	}
-	st := f.s.stripe(f.key)
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	f.st.mu.Lock()
+	defer f.st.mu.Unlock()
 	e, err := l.putLocked(f.key, value, &m)
-	f.end(st, e, err, false)
+	f.end(e, err)
 	return err
 }
 
@@ -185,14 +241,13 @@ func (l *Lease) PutKey(key, value []byte, m Meta) error {
 	if err := l.check(len(value), &m); err != nil {
 		return err
 	}
-	st := f.s.stripe(f.key)
-	st.mu.Lock()
+	f.st.mu.Lock()
 	ended := f.ended
-	st.mu.Unlock()
+	f.st.mu.Unlock()
 	if ended {
 		return cmp.Or(f.err, ErrLeaseLost)
 	}
-	st = f.s.stripe(key)
+	st := f.s.stripe(key)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	_, err := l.storeLocked(key, value, &m)
@@ -245,9 +300,8 @@ func (l *Lease) storeLocked(key, value []byte, m *Meta) (Entry, error) {
 func (l *Lease) Forget() {
 	f := l.f
 	s := f.s
-	st := s.stripe(f.key)
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	f.st.mu.Lock()
+	defer f.st.mu.Unlock()
 	g := s.gen.Load()
 	if s.closed.Load() || f.ended || g != f.gen {
 		return
@@ -275,7 +329,7 @@ func (l *Lease) Wait(ctx context.Context) (Entry, error) {
 		return *l.Found, nil
 	}
 	select {
-	case <-l.f.done:
+	case <-l.f.ending():
 		return l.f.entry, l.f.err
 	case <-ctx.Done():
 		return Entry{}, ctx.Err()
