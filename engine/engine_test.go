@@ -380,21 +380,6 @@ func TestLeaseIsSharedAndEnds(t *testing.T) {
 	r.lease("b").Abandon(nil)
 }
 
-func TestLeaseEndsAtItsDeadline(t *testing.T) {
-	r := newRig(t, nil)
-	l, err := r.s.Lease(context.Background(), []byte("a"), LeaseOptions{Timeout: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := (&Lease{f: l.f}).Wait(context.Background()); !errors.Is(err, ErrLeaseLost) {
-		t.Fatal(err)
-	}
-	if err := l.Put([]byte("late"), minute("/")); !errors.Is(err, ErrLeaseLost) {
-		t.Fatalf("put after the deadline: %v", err)
-	}
-	r.lease("a").Abandon(nil)
-}
-
 func TestFlush(t *testing.T) {
 	r := newRig(t, nil)
 	for i := range 200 {
