@@ -54,9 +54,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		return err
 	}
 
-	if pair := cert.pair.Load(); pair != nil {
-		g.cert.pair.Store(pair)
-	}
+	g.cert.take(&cert)
 	g.state.Store(next)
 	g.access.turn(log)
 	for _, st := range old.stages {

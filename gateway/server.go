@@ -8,9 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
-
-	"stagecache/gateway/config"
 )
 
 // maxHeaderBytes is how large a request's header may be; net/http allows 4 KiB beyond it. Backends commonly take 8 to 16 KiB in
@@ -52,7 +49,9 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	})
 	var err error
 	if g.cert.on() {
-		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: g.cert.get}
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return g.cert.get(g.log), nil
+		}}
 		err = srv.ServeTLS(ln, "", "")
 	} else {
 		err = srv.Serve(ln)
@@ -115,25 +114,3 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.access.turn(logOutput{})
 	return errors.Join(errs...)
 }
-
-// certificate is the data port's, which a reload may replace under running servers.
-type certificate struct {
-	pair atomic.Pointer[tls.Certificate]
-}
-
-// load reads a certificate and its key; without a name it does nothing.
-func (c *certificate) load(t config.TLS) error {
-	if t.CertFile == "" {
-		return nil
-	}
-	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		return fmt.Errorf("tls: %w", err)
-	}
-	c.pair.Store(&pair)
-	return nil
-}
-
-func (c *certificate) on() bool { return c.pair.Load() != nil }
-
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil }

@@ -97,6 +97,59 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// Whoever renews the files need not tell the gateway. What cannot be used leaves the old certificate where it is.
+func TestACertificateThatChanges(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := writePair(t, dir, "c")
+	r := newRig(t, withTop(fmt.Sprintf("tls: {cert_file: %s, key_file: %s}", cert, key)))
+	serial := func() string {
+		t.Helper()
+		r.g.cert.looked.Store(0) // a second later
+		c, err := tls.Dial("tcp", r.addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return fmt.Sprintf("%x", c.ConnectionState().PeerCertificates[0].PublicKey)
+	}
+	first := serial()
+	if again := serial(); again != first {
+		t.Error("it changed by itself")
+	}
+	other, otherKey := writePair(t, dir, "other")
+	// Put in place as is usual: the certificate, then the key.
+	if err := os.Rename(other, cert); err != nil {
+		t.Fatal(err)
+	}
+	if got := serial(); got != first {
+		t.Error("half a pair is used")
+	}
+	if n := strings.Count(r.log.String(), "the changed certificate cannot be used"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, r.log)
+	}
+	serial()
+	if n := strings.Count(r.log.String(), "the changed certificate cannot be used"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	if err := os.Rename(otherKey, key); err != nil {
+		t.Fatal(err)
+	}
+	second := serial()
+	if second == first {
+		t.Errorf("the new pair is not used:\n%s", r.log)
+	}
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if serial() != second || strings.Count(r.log.String(), "the changed certificate cannot be used") != 2 {
+		t.Errorf("a file that went away:\n%s", r.log)
+	}
+	if c, err := tls.Dial("tcp", r.addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil {
+		c.Close()
+		t.Error("TLS 1.1 is spoken")
+	}
+}
+
 // HTTP/2 resets a stream whose deadline passes, even if nobody writes: a slow backend must not run into that.
 func TestHTTP2WaitsForTheBackend(t *testing.T) {
 	dir := t.TempDir()
