@@ -224,6 +224,9 @@ func FuzzGatewayLane(f *testing.F) {
 	}
 	w := newTwoWays(f)
 	f.Fuzz(func(t *testing.T, request []byte) {
+		if bytes.Contains(request, []byte("HTTP/1.0")) && bytes.Contains(bytes.ToLower(request), []byte("transfer-encoding")) {
+			return // the gateway refuses what net/http alone does not even show: TestChunksInHTTP10
+		}
 		// Twice, so that what is going to be stored is.
 		w.ask(t, w.bare, request)
 		w.ask(t, w.bare, request)

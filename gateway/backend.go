@@ -124,7 +124,7 @@ func (b *backend) ask(ctx context.Context, req *http.Request) (*upstream, *probl
 		resp.Body.Close()
 		return nil, errBadAnswer
 	}
-	resp.Body = &watchedBody{ReadCloser: resp.Body, dog: dog}
+	resp.Body = watch(resp.Body, dog)
 	return &upstream{resp: resp, ctx: ctx, cancel: cancel, dog: dog}, nil
 }
 

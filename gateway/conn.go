@@ -13,7 +13,7 @@ import (
 // listener gives the data port's connections as conns.
 type listener struct {
 	net.Listener
-	g *Gateway
+	g *Gateway // nil: without a lane, for what is read there is not HTTP
 }
 
 func (l listener) Accept() (net.Conn, error) {

@@ -24,13 +24,15 @@ import (
 // are still with net/http is known from the size of the read: net/http reads through a buffer, and only while that is empty asks
 // for as much as it holds.
 type lane struct {
-	g      *Gateway
-	remote string // the client's address, once it is needed
+	g      *Gateway // nil: there is none
+	remote string   // the client's address, once it is needed
 
 	// What follows belongs to the goroutines of net/http, of which one at a time uses it.
-	buffer int  // the size of net/http's buffer: what the first read asks for
-	idle   bool // net/http waits for the next request
-	posted bool // the last request that net/http had was a POST, behind which it takes an empty line for nothing
+	buffer  int  // the size of net/http's buffer: what the first read asks for
+	idle    bool // net/http waits for the next request
+	old     oldHead
+	chunked bool // the request that net/http has read is in HTTP/1.0 and has a Transfer-Encoding
+	posted  bool // the last request that net/http had was a POST, behind which it takes an empty line for nothing
 
 	life atomic.Int32
 }
@@ -47,18 +49,33 @@ const (
 func noteState(nc net.Conn, state http.ConnState) {
 	if c, ok := nc.(*conn); ok { // nothing of this works under TLS
 		c.lane.idle = state == http.StateIdle
+		if state == http.StateActive { // the head is read, and its handler not called yet
+			c.lane.chunked = c.lane.old.chunked()
+			c.lane.old.more = false
+		}
 	}
 }
 
 func (c *conn) Read(p []byte) (int, error) {
-	if c.lane.buffer == 0 {
-		c.lane.buffer = len(p)
+	l := &c.lane
+	if l.g == nil {
+		return c.readOnce(p)
+	}
+	first := l.buffer == 0
+	if first {
+		l.buffer = len(p)
 	}
 	n, err := c.readOnce(p)
-	if !c.lane.idle || c.lane.posted || len(p) != c.lane.buffer {
+	if !first && (!l.idle || len(p) != l.buffer) {
+		if len(p) == 1 && !l.idle {
+			// net/http listens, while a request is answered, for the client to leave, and has got the next one's first byte.
+			l.old.begin(p[:n])
+		} else {
+			l.old.add(p[:n])
+		}
 		return n, err
 	}
-	for n > 0 && err == nil {
+	for n > 0 && err == nil && !first && !l.posted {
 		used, gone := c.takeLane(p[:n])
 		if gone != nil {
 			return 0, gone
@@ -70,6 +87,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			n, err = c.readOnce(p)
 		}
 	}
+	l.old.begin(p[:n])
 	return n, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httputil"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,17 @@ func (x *exchange) bypass(why string) {
 	x.result = "bypass"
 	x.proxy(why, nil, func(out *http.Request) {
 		h := out.Header
+		if x.has(hasConnection) && !normalHop(x.r.Header) {
+			// The reverse proxy has removed whatever Connection lists; what a backend relies on is not for a client to strip.
+			for name, v := range x.header {
+				if h[name] == nil && !strings.HasPrefix(name, "X-Forwarded-") && name != "Forwarded" {
+					h[name] = v
+				}
+			}
+		}
+		if n, ok := x.maxForwards(); ok {
+			h["Max-Forwards"] = []string{strconv.FormatUint(n-1, 10)}
+		}
 		if !x.client.trusted {
 			delete(h, "Forwarded")
 		} else if v := x.header["Forwarded"]; v != nil {
@@ -78,13 +90,17 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 	}
 	status, answered := 0, false
 	p := &httputil.ReverseProxy{
-		Transport:     x.backend.transport,
+		Transport:     hopByHop{x.backend.transport},
 		BufferPool:    copyPool,
 		FlushInterval: -1, // nobody knows when the next part of an answer comes
 		ErrorLog:      slog.NewLogLogger(x.g.log.Handler(), slog.LevelDebug),
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			rewrite(pr.Out)
 			pr.Out.Host = x.outHost()
+			pr.Out.Trailer = nil
+			if body != nil {
+				pr.Out.Trailer = body.trailers(x.r.Trailer)
+			}
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			dog.retire()
@@ -104,9 +120,9 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			}
 			count()
 			if !endless(resp.Header) {
-				watch := newWatchdog(x.backend.cfg.Timeout, cancel)
-				watch.disarm()
-				resp.Body = &watchedBody{ReadCloser: resp.Body, dog: watch}
+				dog := newWatchdog(x.backend.cfg.Timeout, cancel)
+				dog.disarm()
+				resp.Body = watch(resp.Body, dog)
 			}
 			resp.Header["Via"] = append(resp.Header["Via"], viaResponse)
 			x.decorate(resp.Header, policy.CacheStatus{Forward: why})
@@ -139,6 +155,31 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 	p.ServeHTTP(&x.w, in)
 }
 
+// hopByHop removes the fields of an answer that end here before the reverse proxy does, which would remove whatever the
+// backend's Connection lists, Set-Cookie and Cache-Control included.
+type hopByHop struct{ next http.RoundTripper }
+
+func (t hopByHop) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err == nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		policy.RemoveHopByHop(resp.Header)
+	}
+	return resp, err
+}
+
+// maxForwards is what an OPTIONS request says of how many more gateways may pass it on (RFC 9110 7.6.2).
+func (x *exchange) maxForwards() (uint64, bool) {
+	v := x.r.Header["Max-Forwards"]
+	if x.r.Method != http.MethodOptions || len(v) != 1 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(v[0], 10, 63)
+	return n, err == nil
+}
+
+// allowed is what the gateway says for itself when it is asked for its options.
+const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 // endless tells an answer that may pause for as long as it likes, being sent piece by piece while its client listens.
 func endless(h http.Header) bool {
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
@@ -168,6 +209,9 @@ func (x *exchange) streamAlone(up *upstream, why string) {
 			x.w.Flush() // nobody knows when the next part comes
 		}
 		if err == io.EOF {
+			for name, values := range resp.Trailer {
+				h[http.TrailerPrefix+name] = values
+			}
 			return
 		}
 		if err != nil {

@@ -81,6 +81,12 @@ func (x *exchange) accept() *problem {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		// CONNECT would make a tunnel of the gateway, TRACE mirrors cookies to scripts.
 		return errMethod
+	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
+		// HTTP/1.0 has no chunks: net/http reads past a Transfer-Encoding, and would take the body for the next request.
+		x.w.Header()["Connection"] = []string{"close"}
+		if c := connOf(r); c != nil && c.lane.chunked {
+			return badRequest("HTTP/1.0 has no Transfer-Encoding")
+		}
 	case len(r.TransferEncoding) > 0 && r.ProtoMajor == 1:
 		// net/http drops a Content-Length beside chunks without a word, which RFC 9112 6.3 takes for an attempt at smuggling.
 		// Nobody sees whether there was one, so the connection ends with this request.
@@ -176,11 +182,31 @@ func (x *exchange) find() *problem {
 	return nil
 }
 
+// beyondASCII finds a header with obs-text (RFC 9110 5.5). Where an answer is for many it is refused, since servers
+// read those bytes, or refuse them, as they like, and an error made by one client's header would be kept for all.
+func beyondASCII(h http.Header) (name string, found bool) {
+	for name, values := range h {
+		for _, v := range values {
+			for i := 0; i < len(v); i++ {
+				if v[i] >= 0x80 {
+					return name, true
+				}
+			}
+		}
+	}
+	return "", false
+}
+
 // run answers from the cache or from the backend.
 func (x *exchange) run() {
 	x.findClaim()
 	if x.r.Method == methodPurge && x.stage.cfg.Purge {
 		x.purge()
+		return
+	}
+	if n, ok := x.maxForwards(); ok && n == 0 {
+		x.w.Header()["Allow"] = []string{allowed}
+		x.w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	why, p := x.whyNot()
@@ -191,6 +217,10 @@ func (x *exchange) run() {
 	if why != "" {
 		x.dropClaim()
 		x.bypass(why)
+		return
+	}
+	if name, found := beyondASCII(x.header); found {
+		x.fail(badRequest("the header " + name + " holds bytes beyond ASCII"))
 		return
 	}
 	if p := x.readDirectives(); p != nil {

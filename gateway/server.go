@@ -40,7 +40,6 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.servers = append(g.servers, srv)
 	g.mu.Unlock()
 
-	ln = listener{ln, g}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.o.DrainTimeout)
@@ -52,9 +51,9 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return g.cert.get(g.log), nil
 		}}
-		err = srv.ServeTLS(ln, "", "")
+		err = srv.ServeTLS(listener{ln, nil}, "", "")
 	} else {
-		err = srv.Serve(ln)
+		err = srv.Serve(listener{ln, g})
 	}
 	if !stop() && ctx.Err() != nil {
 		return <-stopped

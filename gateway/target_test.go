@@ -68,11 +68,11 @@ func TestRawRequestsThatPass(t *testing.T) {
 	r := newRig(t)
 	r.backend.serve(func(w http.ResponseWriter, q *http.Request) { io.WriteString(w, "<"+q.RequestURI+">") })
 	for request, want := range map[string]string{
-		"GET http://other/prod/x HTTP/1.1\r\nHost: a\r\n":                           "</api/x>",
-		"GET /prod//a/./b/%2e%2e/%2F;m=1/%41 HTTP/1.1\r\nHost: a\r\n":               "</api//a/./b/%2e%2e/%2F;m=1/%41>",
-		"GET /prod/a?a=1;b=2&c=%26&c=1?x&&=y HTTP/1.1\r\nHost: A.Example.:80\r\n":   "</api/a?=y&a=1;b=2&c=%26&c=1?x>",
-		"GET /prod/%C3%A9 HTTP/1.1\r\nHost: [::1]:80\r\nX-Folded: a\r\n b\r\n":      "</api/%C3%A9>",
-		"GET /prod/tab?x=%09 HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n": "</api/tab?x=%09>",
+		"GET http://other/prod/x HTTP/1.1\r\nHost: a\r\n":                         "</api/x>",
+		"GET /prod//a/./b/%2e%2e/%2F;m=1/%41 HTTP/1.1\r\nHost: a\r\n":             "</api//a/./b/%2e%2e/%2F;m=1/%41>",
+		"GET /prod/a?a=1;b=2&c=%26&c=1?x&&=y HTTP/1.1\r\nHost: A.Example.:80\r\n": "</api/a?=y&a=1;b=2&c=%26&c=1?x>",
+		"GET /prod/%C3%A9 HTTP/1.1\r\nHost: [::1]:80\r\nX-Folded: a\r\n b\r\n":    "</api/%C3%A9>",
+		"GET /prod/tab?x=%09 HTTP/1.0\r\nHost: a\r\n":                             "</api/tab?x=%09>",
 	} {
 		status, rest := r.raw(request + "Connection: close\r\n\r\n")
 		if !strings.Contains(status, " 200 ") || !strings.HasSuffix(rest, want) {

@@ -44,16 +44,25 @@ func (d *watchdog) retire() {
 	d.timer.Stop()
 }
 
-// watchedBody arms the watchdog for each Read of a backend's answer.
+// watchedBody arms the watchdog for each Read of a backend's answer, and minds the pace of the whole.
 type watchedBody struct {
 	io.ReadCloser
-	dog *watchdog
+	dog  *watchdog
+	pace pace
+}
+
+func watch(body io.ReadCloser, dog *watchdog) *watchedBody {
+	return &watchedBody{ReadCloser: body, dog: dog, pace: pace{limit: dog.limit}}
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	b.dog.arm()
+	begun := time.Now()
 	n, err := b.ReadCloser.Read(p)
 	b.dog.disarm()
+	if b.pace.tooSlow(time.Since(begun), n) && err == nil {
+		err = errTrickle
+	}
 	return n, err
 }
 

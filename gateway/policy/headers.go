@@ -36,6 +36,23 @@ func mayBeListed(name string) bool {
 	return true
 }
 
+// MayBeTrailer tells a field that may be forwarded behind a body (RFC 9110 6.5.1): none that frames a message, routes it, or that
+// a cache or a backend relies on, for some merge trailers into the header.
+func MayBeTrailer(name string) bool {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	for _, hop := range hopByHop {
+		if name == hop {
+			return false
+		}
+	}
+	for _, n := range unkeyed {
+		if name == n {
+			return false
+		}
+	}
+	return mayBeListed(name)
+}
+
 // RemoveHopByHop removes the fields that end at this hop, in a request or a
 // response: the fixed ones, and what Connection lists, but for the end-to-end
 // fields that a cache or a backend depends on (RFC 9110 7.6.1 forbids to list

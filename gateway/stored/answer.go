@@ -43,6 +43,9 @@ const (
 // noWindow stands for a window of which the answer says nothing.
 const noWindow = math.MaxUint32
 
+// maxAge is where ages saturate (RFC 9111 1.2.2).
+const maxAge = 1 << 31
+
 // MaxFields is how many header lines an answer may have.
 const MaxFields = math.MaxUint16
 
@@ -81,7 +84,7 @@ func AppendHead(dst []byte, h Head) ([]byte, error) {
 	}
 	dst = append(dst, version, kindAnswer, flags)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Status))
-	dst = binary.BigEndian.AppendUint32(dst, uint32(min(max(h.InitialAge, 0), math.MaxInt32)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(min(max(h.InitialAge, 0), maxAge)))
 	dst = append(dst, make([]byte, offRevalidate-offFetch)...)
 	dst = binary.BigEndian.AppendUint32(dst, toWindow(h.Terms.StaleWhileRevalidate))
 	dst = binary.BigEndian.AppendUint32(dst, toWindow(h.Terms.StaleIfError))
@@ -137,7 +140,7 @@ func Decode(value []byte) (Answer, error) {
 		count:      int(binary.BigEndian.Uint16(value[offCount:])),
 	}
 	length := binary.BigEndian.Uint32(value[offLength:])
-	if a.Status < 100 || a.Status > 999 || a.Fetch < 0 || a.InitialAge > math.MaxInt32 {
+	if a.Status < 100 || a.Status > 999 || a.Fetch < 0 || a.InitialAge > maxAge {
 		return Answer{}, fmt.Errorf("%w: a number is out of range", ErrFormat)
 	}
 	if uint64(length) > uint64(len(value)-fixedHead) {

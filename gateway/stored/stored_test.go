@@ -27,7 +27,7 @@ func TestAnswer(t *testing.T) {
 	if want := (Terms{ForCredentials: true, StaleWhileRevalidate: -1, StaleIfError: 90 * time.Second}); a.Terms != want {
 		t.Errorf("got %+v, want %+v", a.Terms, want)
 	}
-	if a.Status != 301 || a.InitialAge != 1<<31-1 || a.Fetch != 3*time.Second || string(a.Body) != "body" {
+	if a.Status != 301 || a.InitialAge != 1<<31 || a.Fetch != 3*time.Second || string(a.Body) != "body" {
 		t.Errorf("got %+v", a)
 	}
 	got := map[string][]string{"Already": {"there"}}
