@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -161,38 +162,35 @@ func TestTheLaneAndNetHTTPTakeTurns(t *testing.T) {
 
 // The same request leaves the same line in the log, whichever way it goes.
 func TestTheLaneLogsAsNetHTTP(t *testing.T) {
-	r := newRig(t, logged("json"))
-	r.backend.serve(fixed(200, "hello", "Content-Type", "text/plain"))
-	c, err := net.Dial("tcp", r.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	in := bufio.NewReader(c)
-	get := "GET /prod/x?token=secret HTTP/1.1\r\nHost: a\r\nAccept: a\r\n"
-	for _, more := range []string{"\r\n", "X-Unknown: 1\r\n\r\n", "\r\n"} { // a miss, then both ways of a hit
-		if resp, body := exchangeRaw(t, c, in, get+more); resp.StatusCode != 200 || body != "hello" {
-			t.Fatal(resp.Status, body)
+	bubbled(t, func(t *testing.T, r *rig) {
+		r.backend.serve(fixed(200, "hello", "Content-Type", "text/plain"))
+		c := r.conn()
+		in := bufio.NewReader(c)
+		get := "GET /prod/x?token=secret HTTP/1.1\r\nHost: a\r\nAccept: a\r\n"
+		for _, more := range []string{"\r\n", "X-Unknown: 1\r\n\r\n", "\r\n"} { // a miss, then both ways of a hit
+			if resp, body := exchangeRaw(t, c, in, get+more); resp.StatusCode != 200 || body != "hello" {
+				t.Fatal(resp.Status, body)
+			}
 		}
-	}
-	c.Close()
-	lines := strings.Split(strings.TrimSpace(r.accessLog()), "\n")
-	if len(lines) != 3 {
-		t.Fatalf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
-	}
-	var both [2]map[string]any
-	for i, line := range lines[1:] {
-		if err := json.Unmarshal([]byte(line), &both[i]); err != nil {
-			t.Fatal(err)
+		synctest.Wait() // the lane writes its line when the answer is gone
+		lines := strings.Split(strings.TrimSpace(r.accessLog()), "\n")
+		if len(lines) != 3 {
+			t.Fatalf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
 		}
-		delete(both[i], "time")
-		delete(both[i], "duration_us")
-	}
-	a, _ := json.Marshal(both[0])
-	b, _ := json.Marshal(both[1])
-	if string(a) != string(b) || both[0]["cache"] != "hit" {
-		t.Errorf("net/http: %s\nlane:     %s", a, b)
-	}
+		var both [2]map[string]any
+		for i, line := range lines[1:] {
+			if err := json.Unmarshal([]byte(line), &both[i]); err != nil {
+				t.Fatal(err)
+			}
+			delete(both[i], "time")
+			delete(both[i], "duration_us")
+		}
+		a, _ := json.Marshal(both[0])
+		b, _ := json.Marshal(both[1])
+		if string(a) != string(b) || both[0]["cache"] != "hit" {
+			t.Errorf("net/http: %s\nlane:     %s", a, b)
+		}
+	}, logged("json"))
 }
 
 // A connection on which only hits went is idle from the last of them on.

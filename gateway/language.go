@@ -34,7 +34,7 @@ func (j *job) putAlias(head *fillHead, meta engine.Meta) {
 
 // byLanguage looks for a fresh variant in the language that the request prefers.
 func (x *exchange) byLanguage(m stored.Marker) (*found, bool) {
-	if !x.m.http || !slices.Contains(m.Names, "accept-language") {
+	if !x.m.http || x.glancing || !slices.Contains(m.Names, "accept-language") {
 		return nil, false
 	}
 	h := x.variantHeader(m.Names)
