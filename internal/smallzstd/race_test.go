@@ -1,0 +1,5 @@
+//go:build race
+
+package smallzstd
+
+const raceDetector = true
