@@ -29,8 +29,9 @@ func (p *program) app() *cli.App {
 		p.flushCommand(),
 		p.statsCommand(),
 		p.compactCommand(),
-		p.group("stage", "list, show and remove stages", p.stageListCommand(), p.stageShowCommand(), p.stageRemoveCommand()),
+		p.group("stage", "list, show, set and remove stages", p.stageListCommand(), p.stageShowCommand(), p.stageSetCommand(), p.stageRemoveCommand()),
 		p.group("key", "root keys", p.keyGenerateCommand()),
+		p.group("iam", "who may do what", p.simulateCommand()),
 		p.verifyCommand(),
 		p.group("config", "the configuration file", p.configCheckCommand()),
 		p.group("import", "configurations from elsewhere", p.importOpenAPICommand()),
@@ -47,6 +48,7 @@ type command struct {
 	description       string
 	min, max          int // how many arguments
 	flags             []cli.Flag
+	remote            bool // it administers: --admin reaches a gateway over the network
 	run               func(*call) error
 }
 
@@ -62,6 +64,12 @@ type limits struct{ min, max int }
 
 func (p *program) leaf(c command) *cli.Command {
 	flags := append(c.flags, &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the configuration `FILE`"})
+	if c.remote {
+		flags = append(flags,
+			&cli.StringFlag{Name: "admin", Usage: "the `URL` of a gateway's admin.listen, instead of the one of the configuration file"},
+			&cli.StringFlag{Name: "token-file", Usage: "the `FILE` with the token to send to it"},
+			&cli.StringFlag{Name: "ca", Usage: "a PEM `FILE` with the authorities to believe, instead of the system's"})
+	}
 	cmd := &cli.Command{
 		Name: c.name, Usage: c.usage, ArgsUsage: c.args, Description: c.description,
 		Flags: flags, HideHelpCommand: true, OnUsageError: onUsageError,

@@ -19,8 +19,9 @@ func (p *program) compactCommand() *cli.Command {
 		name: "compact", usage: "rewrite what is mostly dead and give its room back",
 		description: "The gateway serves meanwhile. Works on a gateway that is running and on one that is not.\n" +
 			"Interrupting it does no harm.",
-		flags: []cli.Flag{stageFlag("the `STAGE` to compact"), jsonFlag()},
-		run:   (*call).compact,
+		flags:  []cli.Flag{stageFlag("the `STAGE` to compact"), jsonFlag()},
+		remote: true,
+		run:    (*call).compact,
 	})
 }
 

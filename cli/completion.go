@@ -75,8 +75,8 @@ func writeBash(w io.Writer, commands []*cli.Command) {
 	fmt.Fprintf(w, `_cachectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" at="" words="" i
   case "$prev" in
-    --config|--out|--data-dir|--corpus|--svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --stage|--path|--tag|--interval|--size|--memory|--value-size|--workers) COMPREPLY=(); return ;;
+    --config|--out|--data-dir|--token-file|--ca|--corpus|--svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --stage|--path|--tag|--interval|--size|--memory|--value-size|--workers|--admin|--method|--user|--action|--resource|--source-ip|--time) COMPREPLY=(); return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$at ${COMP_WORDS[i]}" in
@@ -123,7 +123,7 @@ func fishFlags(w io.Writer, when string, c *cli.Command) {
 	for _, f := range c.Flags {
 		name, value := f.Names()[0], ""
 		switch {
-		case slices.Contains([]string{"config", "out", "data-dir", "corpus", "svg"}, name):
+		case slices.Contains([]string{"config", "out", "data-dir", "token-file", "ca", "corpus", "svg"}, name):
 			value = " -r -F"
 		case takesValue(f):
 			value = " -x"

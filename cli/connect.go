@@ -3,7 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
+	"strings"
 
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
@@ -30,6 +33,14 @@ func (c *call) loadConfig() (*config.Config, error) {
 
 // connect reaches the gateway, or opens the stores of one that is not running.
 func (c *call) connect() (*control.Connection, *config.Config, error) {
+	if c.flags.String("admin") != "" {
+		return c.connectRemote()
+	}
+	for _, name := range []string{"token-file", "ca"} {
+		if c.flags.String(name) != "" {
+			return nil, nil, usagef("add --admin URL", "--%s needs --admin", name)
+		}
+	}
 	cfg, err := c.loadConfig()
 	if invalid, ok := errors.AsType[config.Errors](err); ok {
 		return c.connectAnyway(invalid)
@@ -43,6 +54,48 @@ func (c *call) connect() (*control.Connection, *config.Config, error) {
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	return conn, cfg, err
+}
+
+// maxFlagFile bounds a file that a flag names, in bytes.
+const maxFlagFile = 1 << 20
+
+// connectRemote reaches a gateway over the network. Its configuration is its own business, so an empty one is given.
+func (c *call) connectRemote() (*control.Connection, *config.Config, error) {
+	if c.flags.String("config") != "" {
+		return nil, nil, usagef("leave out one of them", "--admin and --config name two gateways")
+	}
+	file := c.flags.String("token-file")
+	if file == "" {
+		return nil, nil, usagef("the file holds a token of a user in the gateway's configuration", "--admin needs --token-file")
+	}
+	token, err := readFlagFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := control.RemoteOptions{URL: c.flags.String("admin"), Token: strings.TrimSpace(string(token))}
+	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, nil, fmt.Errorf("%s holds no token: there is a space in it, or what no token has", file)
+	}
+	if ca := c.flags.String("ca"); ca != "" {
+		if o.CA, err = readFlagFile(ca); err != nil {
+			return nil, nil, err
+		}
+	}
+	conn, err := control.ConnectRemote(c.ctx, o)
+	return conn, &config.Config{}, err
+}
+
+func readFlagFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFlagFile+1))
+	if err == nil && len(b) > maxFlagFile {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxFlagFile)
+	}
+	return b, err
 }
 
 // connectAnyway reaches a gateway whose file was spoilt after it was read: that is no reason not to flush it. It needs a

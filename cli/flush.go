@@ -22,7 +22,8 @@ func (p *program) flushCommand() *cli.Command {
 			&cli.BoolFlag{DisableDefaultText: true, Name: "soft", Usage: "make entries stale instead of removing them (with --path or --tag)"},
 			jsonFlag(),
 		},
-		run: (*call).flush,
+		remote: true,
+		run:    (*call).flush,
 	})
 }
 

@@ -14,24 +14,27 @@ import (
 func (p *program) stageListCommand() *cli.Command {
 	return p.leaf(command{
 		name: "list", usage: "list the stages, and what is on the disk without being configured",
-		flags: []cli.Flag{jsonFlag()},
-		run:   (*call).stageList,
+		flags:  []cli.Flag{jsonFlag()},
+		remote: true,
+		run:    (*call).stageList,
 	})
 }
 
 func (p *program) stageShowCommand() *cli.Command {
 	return p.leaf(command{
 		name: "show", usage: "show a stage's effective settings and where each comes from", args: "STAGE", min: 1, max: 1,
-		flags: []cli.Flag{jsonFlag()},
-		run:   (*call).stageShow,
+		flags:  []cli.Flag{jsonFlag()},
+		remote: true,
+		run:    (*call).stageShow,
 	})
 }
 
 func (p *program) stageRemoveCommand() *cli.Command {
 	return p.leaf(command{
 		name: "remove", usage: "delete the directory of a stage that is not configured any more", args: "STAGE", min: 1, max: 1,
-		flags: []cli.Flag{jsonFlag()},
-		run:   (*call).stageRemove,
+		flags:  []cli.Flag{jsonFlag()},
+		remote: true,
+		run:    (*call).stageRemove,
 	})
 }
 
@@ -87,6 +90,9 @@ func (c *call) stageShow() error {
 			bytesText(d.Cache.CapacityBytes), bytesText(d.Cache.MemoryBytes), bytesText(int64(d.Cache.MaxObjectBytes)))
 		if !d.Cache.Enabled {
 			cache = "off"
+		}
+		if strings.HasPrefix(d.Cache.Origin, "set ") {
+			cache += " (" + d.Cache.Origin + ")"
 		}
 		fmt.Fprintf(t, "cache\t%s\n", cache)
 		for _, r := range d.Routes {

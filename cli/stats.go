@@ -22,7 +22,8 @@ func (p *program) statsCommand() *cli.Command {
 			&cli.BoolFlag{DisableDefaultText: true, Name: "watch", Aliases: []string{"w"}, Usage: "show them again and again, until interrupted"},
 			&cli.DurationFlag{Name: "interval", Usage: "how often with --watch", Value: 2 * time.Second},
 		},
-		run: (*call).stats,
+		remote: true,
+		run:    (*call).stats,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"stagecache/gateway/audit"
@@ -111,21 +112,24 @@ func (x *exchange) mayRefresh() (bool, *problem) {
 }
 
 // refused counts a refusal and logs why: at most once a second for each stage where nobody in particular asked, because any
-// browser's reload sends max-age=0.
-func (x *exchange) refused(u *identity.User, from identity.Origin, reason string, count interface{ Add(uint64) uint64 }) {
+// browser's reload sends max-age=0, and likewise for credentials that are false.
+func (x *exchange) refused(u *identity.User, from identity.Origin, reason string, count *atomic.Uint64) {
 	n := count.Add(1)
-	name := ""
+	name, kind := "", 0
+	if count == &x.stage.refreshes.False {
+		kind = 1
+	}
 	if u != nil {
 		name = u.Name
-	} else if !x.stage.mayLog(time.Now()) {
+	} else if !x.stage.mayLog(kind, time.Now()) {
 		return
 	}
 	x.g.log.Info("refresh denied", "stage", x.stage.name, "method", x.verb, "path", x.path, "user", name,
 		"source", from.Source.String(), "reason", reason, "so_far", n)
 }
 
-// mayLog tells whether a second has passed since the last line about nobody in particular.
-func (s *site) mayLog(now time.Time) bool {
-	last := s.logged.Load()
-	return now.Unix() > last && s.logged.CompareAndSwap(last, now.Unix())
+// mayLog tells whether a second has passed since the last line of a kind.
+func (s *site) mayLog(kind int, now time.Time) bool {
+	last := s.logged[kind].Load()
+	return now.Unix() > last && s.logged[kind].CompareAndSwap(last, now.Unix())
 }

@@ -39,6 +39,7 @@ type rig struct {
 	stage   string // lines of the stage, as in the file
 	methods string
 	top     string
+	edit    func(*config.Config) // what the file's text does not have, such as secrets
 }
 
 type lockedBuffer struct {
@@ -169,6 +170,9 @@ func (r *rig) config() *config.Config {
 	cfg, err := r.parse()
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if r.edit != nil {
+		r.edit(cfg)
 	}
 	return cfg
 }

@@ -40,7 +40,7 @@ type site struct {
 	budget   *budget
 
 	refreshes *metrics.Refreshes
-	logged    atomic.Int64 // the second in which a refusal of nobody in particular was logged
+	logged    [2]atomic.Int64 // the second in which a refusal of nobody in particular, and of a false credential, was logged
 	underWay  underWay
 
 	// stripes guard the markers of resources that vary: who reads one, adds to it and puts it back holds its stripe.

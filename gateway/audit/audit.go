@@ -144,9 +144,22 @@ func (l *Log) Write(ctx context.Context, r Record) {
 		}
 	}
 	if l.log != nil {
-		l.log.Info("audit", "action", rec.Action, "stage", rec.Stage, "what", rec.What, "soft", rec.Soft, "at_most", rec.AtMost,
-			"user", rec.User, "via", rec.Via, "source", rec.Source, "error", rec.Error)
+		l.log.LogAttrs(ctx, slog.LevelInfo, "audit", rec.attrs()...)
 	}
+}
+
+// attrs is a record for the log, without what is empty.
+func (r line) attrs() []slog.Attr {
+	out := []slog.Attr{slog.String("action", r.Action)}
+	for _, f := range [][2]string{{"stage", r.Stage}, {"what", r.What}, {"user", r.User}, {"via", r.Via}, {"source", r.Source}, {"error", r.Error}} {
+		if f[1] != "" {
+			out = append(out, slog.String(f[0], f[1]))
+		}
+	}
+	if r.Soft {
+		out = append(out, slog.Bool("soft", true))
+	}
+	return append(out, slog.Int64("at_most", r.AtMost))
 }
 
 func clip(s string) string {

@@ -23,10 +23,12 @@ const (
 // maxAnswer bounds what the client reads into memory.
 const maxAnswer = 64 << 20
 
-// Client is the Service of a running gateway, over its unix socket.
+// Client is the Service of a running gateway, over its unix socket or the network.
 type Client struct {
-	socket string
-	http   *http.Client
+	place string // for messages: the socket's path, or the URL
+	base  string // before the paths of requests
+	token string // empty on the socket
+	http  *http.Client
 }
 
 var _ Service = (*Client)(nil)
@@ -37,7 +39,7 @@ func NewClient(socket string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}}}
+	return &Client{place: socket, base: "http://localhost", http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}}}
 }
 
 // Close gives idle connections back.
@@ -150,7 +152,7 @@ func (c *Client) do(ctx context.Context, method, path string, body, into any) er
 		return nil
 	}
 	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("the answer of the gateway at %s is not what was expected: %w", c.socket, err)
+		return fmt.Errorf("the answer of the gateway at %s is not what was expected: %w", c.place, err)
 	}
 	return nil
 }
@@ -164,12 +166,15 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 		}
 		r = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, r)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -188,8 +193,8 @@ func (c *Client) unreachable(err error) error {
 		err = ue.Err
 	}
 	return &UnreachableError{
-		Message:  "no answer from a gateway at " + c.socket,
-		HintText: "is the gateway running, and with this configuration?",
+		Message:  "no answer from a gateway at " + c.place,
+		HintText: c.hintFor(err),
 		Err:      err,
 	}
 }

@@ -32,7 +32,7 @@ func (c *Client) Compact(ctx context.Context, stage string, progress func(Compac
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := &UnreachableError{Message: fmt.Sprintf("the gateway at %s stopped answering", c.socket), HintText: "see its log"}
+	silence := &UnreachableError{Message: fmt.Sprintf("the gateway at %s stopped answering", c.place), HintText: "see its log"}
 	watchdog := time.AfterFunc(silenceTimeout, func() { cancel(silence) })
 	defer watchdog.Stop()
 
@@ -53,7 +53,7 @@ func (c *Client) Compact(ctx context.Context, stage string, progress func(Compac
 		watchdog.Reset(silenceTimeout)
 		var l progressLine
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return last, fmt.Errorf("the answer of the gateway at %s is not what was expected: %w", c.socket, err)
+			return last, fmt.Errorf("the answer of the gateway at %s is not what was expected: %w", c.place, err)
 		}
 		if l.Message != "" {
 			return last, &Error{Status: l.Status, Message: l.Message, HintText: l.Hint}

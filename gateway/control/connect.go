@@ -81,6 +81,19 @@ func ConnectRunning(ctx context.Context, socket string) (*Connection, error) {
 	return &Connection{Service: client, close: client.Close}, nil
 }
 
+// ConnectRemote reaches a gateway over the network.
+func ConnectRemote(ctx context.Context, o RemoteOptions) (*Connection, error) {
+	client, err := NewRemote(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &Connection{Service: client, close: client.Close}, nil
+}
+
 func noAnswer(held *dirlock.HeldError, socket string, err error) error {
 	hint := "see what that process is: a gateway that is starting, stopping or stuck, or another cachectl command"
 	var u *UnreachableError

@@ -67,12 +67,20 @@ type member struct {
 func ParseNode(n *yaml.Node) (*Policy, error) {
 	if n.Kind == yaml.ScalarNode {
 		p, err := Parse([]byte(n.Value))
+		// A block begins on the line after its key's; a text in quotes on that very line, and where its lines end nobody knows.
+		inFile := func(line int) int {
+			if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+				return n.Line
+			}
+			return n.Line + line
+		}
 		var e *Error
 		if errors.As(err, &e) {
-			// A block begins on the line after its key's; with quotes it is that very line. The first is how policies are written.
-			e.Line += n.Line
-			if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
-				e.Line = n.Line
+			e.Line = inFile(e.Line)
+		}
+		if p != nil {
+			for i := range p.Statements {
+				p.Statements[i].Line = inFile(p.Statements[i].Line)
 			}
 		}
 		return p, err

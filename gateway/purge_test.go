@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"stagecache/gateway/sigv4/sigv4test"
+)
+
+func TestPurgeByMethod(t *testing.T) {
+	r := newRig(t, withUsers(), withStage("purge_method: true\ncache: {capacity: 64MB, memory: 48MB, stale_while_revalidate: 60s}"))
+	r.backend.serve(fixed(200, "x", "Cache-Tag", "all,t"))
+	hit := func(path string) string {
+		t.Helper()
+		switch c := r.get(path).cache(); {
+		case strings.HasPrefix(c, "stagecache; hit"):
+			return "hit"
+		default:
+			return c
+		}
+	}
+	warm := func() {
+		for _, p := range []string{"/prod/a", "/prod/a?x=1", "/prod/b", "/prod/c/d"} {
+			r.get(p)
+			if got := hit(p); got != "hit" {
+				t.Fatalf("%s: %s", p, got)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name, path string
+		header     []string
+		gone       []string
+		stays      []string
+	}{
+		{"a path with all its queries", "/prod/a", nil, []string{"/prod/a", "/prod/a?x=1"}, []string{"/prod/b"}},
+		{"a request", "/prod/a?x=1", nil, []string{"/prod/a?x=1"}, []string{"/prod/a", "/prod/b"}},
+		{"a prefix", "/prod/c*", nil, []string{"/prod/c/d"}, []string{"/prod/a"}},
+		{"a pattern", "/prod/*/d", nil, []string{"/prod/c/d"}, []string{"/prod/b"}},
+		{"a tag", "/prod/", []string{"Surrogate-Key", "other t"}, []string{"/prod/a", "/prod/b", "/prod/c/d"}, nil},
+	} {
+		warm()
+		a := r.do("PURGE", c.path, append(c.header, "Authorization", purgerToken)...)
+		if a.status != 200 || !strings.Contains(a.body, `"stage":"prod"`) {
+			t.Errorf("%s: %d %s", c.name, a.status, a.body)
+		}
+		for _, p := range c.stays {
+			if got := hit(p); got != "hit" {
+				t.Errorf("%s: %s is gone: %s", c.name, p, got)
+			}
+		}
+		for _, p := range c.gone {
+			if got := hit(p); got == "hit" {
+				t.Errorf("%s: %s is still there", c.name, p)
+			}
+		}
+	}
+	warm()
+	if a := r.do("PURGE", "/prod/b", "Soft-Purge", "1", "Authorization", purgerToken); a.status != 200 || !strings.Contains(a.body, `"soft":true`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if c := r.get("/prod/b").cache(); !strings.HasPrefix(c, "stagecache; hit; ttl=") {
+		t.Errorf("a soft purge: %s", c)
+	}
+}
+
+func TestWhoMayNotPurge(t *testing.T) {
+	r := newRig(t, withUsers(), withStage("purge_method: true\ncache: {capacity: 64MB, memory: 48MB}"))
+	r.get("/prod/a")
+	asked := r.backend.count()
+	signer := sigv4test.Signer{ID: "AKIADEPLOYER", Secret: deployerKey, Region: "eu-west-1", Service: "execute-api"}
+	for name, c := range map[string]struct {
+		sign   func(*http.Request)
+		header []string
+	}{
+		"anybody":                   {},
+		"another":                   {nil, []string{"Authorization", "Bearer x"}},
+		"may only refresh":          {nil, []string{"Authorization", deployerToken}},
+		"a tag that was not signed": {func(q *http.Request) { signer.Header(q, r.clock.Wall()) }, []string{"Surrogate-Key", "t"}},
+	} {
+		if a := r.send("PURGE", "/prod/a", c.sign, c.header...); a.status != 403 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	r.wantAsked(asked)
+	r.want(r.get("/prod/a"), 200, "answer 1 to /api/a", "stagecache; hit")
+
+	// Where it is not switched on, it is a method like others.
+	off := newRig(t, withUsers())
+	off.do("PURGE", "/prod/a", "Authorization", purgerToken)
+	if q := off.backend.last(); q.Method != "PURGE" || q.Header.Get("Authorization") != "" {
+		t.Errorf("the backend got %s with %v", q.Method, q.Header)
+	}
+}
