@@ -27,7 +27,10 @@ func controlPlane(dataDir string, local *control.Local, current func() *config.C
 		Stages:    awsStages{local: local, current: current},
 		Notes:     apigw.File(filepath.Join(dataDir, notesFile)),
 		Authorize: func(r *http.Request, action, arn string) error { return admin.Authorize(r, action, arn) },
-		Logger:    log,
+		Record: func(ctx context.Context, stage, what string) {
+			local.Audit.Write(ctx, audit.Record{Action: audit.Set, Stage: stage, What: what})
+		},
+		Logger: log,
 	})
 	return admin.Mount{Patterns: apigw.Patterns(), Handler: h}, err
 }

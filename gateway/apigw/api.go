@@ -26,7 +26,7 @@ type endpointDoc struct {
 func (c *call) apiDocument(cfg *config.Config) apiDoc {
 	return apiDoc{
 		ID: cfg.API.ID, Name: cfg.API.Name, Description: "stagecache", CreatedDate: c.c.origin(cfg).Unix(), APIKeySource: "HEADER",
-		EndpointConfiguration: endpointDoc{Types: []string{"REGIONAL"}}, RootResourceID: resourceID("/"), Tags: c.c.now().API.Tags,
+		EndpointConfiguration: endpointDoc{Types: []string{"REGIONAL"}}, RootResourceID: resourceID("/"), Tags: c.c.notes.Load().API.Tags,
 	}
 }
 
@@ -51,8 +51,11 @@ func (c *call) getRestAPI() (any, *Error) {
 	return c.apiDocument(cfg), nil
 }
 
+// deploymentID is the file's: what was set at run time is no deployment.
+func (c *control) deploymentID() string { return deploymentID(c.o.Stages.File()) }
+
 func (c *call) stageDocument(cfg *config.Config, s *config.Stage, n *notes) stageDoc {
-	return document(s, n.stage(s.Name), c.c.origin(cfg), deploymentID(cfg))
+	return document(s, n.stage(s.Name), c.c.origin(cfg), c.c.deploymentID())
 }
 
 func (c *call) getStages() (any, *Error) {
@@ -63,8 +66,8 @@ func (c *call) getStages() (any, *Error) {
 	out := list[stageDoc]{Item: []stageDoc{}}
 	want := c.query.Get("deploymentId")
 	for _, s := range cfg.Stages {
-		if want == "" || want == deploymentID(cfg) {
-			out.Item = append(out.Item, c.stageDocument(cfg, s, c.c.now()))
+		if want == "" || want == c.c.deploymentID() {
+			out.Item = append(out.Item, c.stageDocument(cfg, s, c.c.notes.Load()))
 		}
 	}
 	return out, nil
@@ -75,7 +78,7 @@ func (c *call) getStage() (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.stageDocument(cfg, s, c.c.now()), nil
+	return c.stageDocument(cfg, s, c.c.notes.Load()), nil
 }
 
 // updateStage changes settings, all of them or none.
@@ -94,9 +97,9 @@ func (c *call) updateStage() (any, *Error) {
 	if file == nil {
 		file = s
 	}
-	next := c.c.notes.clone()
+	next := c.c.notes.Load().clone()
 	u := &update{
-		stage: s, file: file, deployment: deploymentID(cfg), notes: next.edit(s.Name),
+		stage: s, file: file, deployment: c.c.deploymentID(), notes: next.edit(s.Name),
 		overridden: func(entry string) bool { return c.c.o.Stages.Overridden(s.Name, entry) },
 	}
 	if err := u.apply(ops); err != nil {
@@ -107,6 +110,9 @@ func (c *call) updateStage() (any, *Error) {
 		if err := c.change(s.Name, next, u.change); err != nil {
 			return nil, err
 		}
+	}
+	if u.change.empty() && len(ops) > 0 {
+		c.c.record(c.r.Context(), s.Name, pathsOf(ops)) // the others are recorded where they are made
 	}
 	if len(u.inert) > 0 {
 		c.c.o.Logger.Warn("settings were kept that have no effect here", "stage", s.Name, "paths", u.inert)
@@ -120,11 +126,11 @@ func (c *call) updateStage() (any, *Error) {
 // change puts notes and settings in force. The notes come first, because they can be taken back: what they say of settings that
 // are not there does no harm.
 func (c *call) change(stage string, next *notes, change Change) *Error {
-	old := c.c.notes
+	old := c.c.notes.Load()
 	if err := c.c.keep(next); err != nil {
 		return err
 	}
-	if change.Enabled == nil && change.Capacity == nil && len(change.Entries) == 0 {
+	if change.empty() {
 		return nil
 	}
 	err := c.c.o.Stages.Change(c.r.Context(), stage, change)
@@ -133,7 +139,7 @@ func (c *call) change(stage string, next *notes, change Change) *Error {
 	}
 	if back := c.c.keep(old); back != nil {
 		c.c.o.Logger.Error("notes of a change that was not made could not be taken back", "stage", stage, "error", back.Message)
-		c.c.notes = old
+		c.c.notes.Store(old)
 	}
 	return failed(err)
 }
@@ -162,7 +168,7 @@ type deploymentDoc struct {
 }
 
 func (c *call) deployment(cfg *config.Config) deploymentDoc {
-	return deploymentDoc{ID: deploymentID(cfg), Description: "the gateway's configuration file", CreatedDate: c.c.origin(cfg).Unix()}
+	return deploymentDoc{ID: c.c.deploymentID(), Description: "the gateway's configuration file", CreatedDate: c.c.origin(cfg).Unix()}
 }
 
 func (c *call) getDeployments() (any, *Error) {
@@ -185,8 +191,7 @@ func (c *call) getDeployment() (any, *Error) {
 }
 
 func (c *call) getResources() (any, *Error) {
-	cfg, err := c.api()
-	if err != nil {
+	if _, err := c.api(); err != nil {
 		return nil, err
 	}
 	embed := false
@@ -194,18 +199,17 @@ func (c *call) getResources() (any, *Error) {
 		embed = embed || e == "methods"
 	}
 	var all []resourceDoc
-	for _, r := range resources(cfg) {
+	for _, r := range resources(c.c.o.Stages.File()) {
 		all = append(all, r.document(embed))
 	}
 	return asAny(page(all, func(d resourceDoc) string { return d.ID }, c.query))
 }
 
 func (c *call) resource() (*resource, *Error) {
-	cfg, err := c.api()
-	if err != nil {
+	if _, err := c.api(); err != nil {
 		return nil, err
 	}
-	for _, r := range resources(cfg) {
+	for _, r := range resources(c.c.o.Stages.File()) {
 		if resourceID(r.path) == c.part(3) {
 			return r, nil
 		}

@@ -43,6 +43,7 @@ type fakeStages struct {
 	flushed   []string
 	changes   []Change
 	err       error
+	changing  func() // called while a change is made
 }
 
 func parse(t testing.TB) *config.Config {
@@ -71,6 +72,9 @@ func (f *fakeStages) Flush(_ context.Context, s string) error {
 func (f *fakeStages) Change(_ context.Context, stage string, c Change) error {
 	if f.err != nil {
 		return f.err
+	}
+	if f.changing != nil {
+		f.changing()
 	}
 	f.changes = append(f.changes, c)
 	s, file := findStage(f.cfg, stage), findStage(f.file, stage)
@@ -133,6 +137,8 @@ type rig struct {
 	h      http.Handler
 	asked  []string // what permissions were asked for
 	deny   bool
+
+	recorded []string // changes that the stages were not told of
 }
 
 func newRig(t testing.TB) *rig {
@@ -153,7 +159,8 @@ func (r *rig) start() {
 			}
 			return nil
 		},
-		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
+		Record: func(_ context.Context, stage, what string) { r.recorded = append(r.recorded, stage+": "+what) },
+		Now:    func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	if err != nil {
 		r.t.Fatal(err)

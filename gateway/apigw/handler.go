@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stagecache/gateway/config"
@@ -26,8 +28,8 @@ type control struct {
 	o     Options
 	begun time.Time
 
-	mu    sync.Mutex // held through whatever changes something
-	notes *notes     // guarded by mu; replaced as a whole
+	mu    sync.Mutex            // held through whatever changes something
+	notes atomic.Pointer[notes] // never changed in place; replaced under mu, read by anybody
 }
 
 // New makes the handler of a control plane. Mount it on all of Patterns.
@@ -48,7 +50,9 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &control{o: o, begun: o.Now(), notes: n}, nil
+	c := &control{o: o, begun: o.Now()}
+	c.notes.Store(n)
+	return c, nil
 }
 
 // forgetful keeps nothing.
@@ -158,11 +162,10 @@ func (c *control) origin(cfg *config.Config) time.Time {
 	return c.begun
 }
 
-// now are the notes in force. Nobody changes them in place.
-func (c *control) now() *notes {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.notes
+func (c *control) record(ctx context.Context, stage, what string) {
+	if c.o.Record != nil {
+		c.o.Record(ctx, stage, what)
+	}
 }
 
 // keep puts changed notes in force, once they are stored. The caller holds mu.
@@ -174,13 +177,18 @@ func (c *control) keep(n *notes) *Error {
 	if err != nil {
 		return &Error{http.StatusInternalServerError, "InternalServerErrorException", "the change could not be stored: " + err.Error()}
 	}
-	c.notes = n
+	c.notes.Store(n)
 	return nil
 }
 
 // failed says why the gateway did not do what it was asked. What it refuses is the client's fault in API Gateway's terms: a
-// value that does not go with the rest of the configuration.
+// value that does not go with the rest of the configuration. That a disk is full is not.
 func failed(err error) *Error {
+	var file *fs.PathError
+	var rename *os.LinkError
+	if errors.As(err, &file) || errors.As(err, &rename) {
+		return &Error{http.StatusInternalServerError, "InternalServerErrorException", "the change could not be stored: " + err.Error()}
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &Error{http.StatusServiceUnavailable, "ServiceUnavailableException", "the gateway did not get to it in time"}
 	}

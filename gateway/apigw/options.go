@@ -32,6 +32,8 @@ type Change struct {
 	Entries map[string]*Values
 }
 
+func (c Change) empty() bool { return c.Enabled == nil && c.Capacity == nil && len(c.Entries) == 0 }
+
 // Values are the settings of one entry that API Gateway knows. The others of the entry stay as they are.
 type Values struct {
 	Caching              bool
@@ -48,8 +50,10 @@ type Options struct {
 	// Authorize tells whether the caller of a request may do an action ("apigateway:PATCH") on an ARN; its error says to the
 	// caller why not. Nil: everybody may do everything.
 	Authorize func(r *http.Request, action, arn string) error
-	Logger    *slog.Logger     // nil: none
-	Now       func() time.Time // nil: time.Now
+	// Record is told of changes that Stages is not: tags, and settings without effect. The stage is empty for the API. It may be nil.
+	Record func(ctx context.Context, stage, what string)
+	Logger *slog.Logger     // nil: none
+	Now    func() time.Time // nil: time.Now
 }
 
 // Patterns are where a http.ServeMux has to mount the handler.

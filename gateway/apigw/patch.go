@@ -62,6 +62,15 @@ func readPatch(body []byte) ([]patchOperation, *Error) {
 	return out, nil
 }
 
+// pathsOf is what operations are about, in a line.
+func pathsOf(ops []patchOperation) string {
+	var paths []string
+	for _, op := range ops {
+		paths = append(paths, op.Op+" "+clip(op.Path))
+	}
+	return strings.Join(paths, "; ")
+}
+
 func malformed(err error) *Error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {

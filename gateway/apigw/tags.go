@@ -49,9 +49,9 @@ func (c *call) getTags() (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	tags := c.c.now().API.Tags
+	tags := c.c.notes.Load().API.Tags
 	if stage != "" {
-		tags = c.c.now().stage(stage).Tags
+		tags = c.c.notes.Load().stage(stage).Tags
 	}
 	if tags == nil {
 		tags = map[string]string{}
@@ -67,7 +67,7 @@ func (c *call) changeTags(change func(tags map[string]string) *Error) (any, *Err
 	}
 	c.c.mu.Lock()
 	defer c.c.mu.Unlock()
-	next := c.c.notes.clone()
+	next := c.c.notes.Load().clone()
 	item := next.item(stage)
 	tags := maps.Clone(item.Tags)
 	if tags == nil {
@@ -77,7 +77,11 @@ func (c *call) changeTags(change func(tags map[string]string) *Error) (any, *Err
 		return nil, err
 	}
 	item.Tags = tags
-	return nil, c.c.keep(next)
+	if err := c.c.keep(next); err != nil {
+		return nil, err
+	}
+	c.c.record(c.r.Context(), stage, "tags")
+	return nil, nil
 }
 
 func (c *call) tagResource() (any, *Error) {

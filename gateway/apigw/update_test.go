@@ -2,9 +2,12 @@ package apigw
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,11 +196,49 @@ func TestWhatTheGatewayRefusesIsSaidAndForgotten(t *testing.T) {
 	if d := cmp.Diff(before, r.stage()); d != "" {
 		t.Errorf("something was kept: %s", d)
 	}
+	r.stages.err = fmt.Errorf("what was set cannot be kept: %w", &fs.PathError{Op: "write", Path: "overrides.json", Err: syscall.ENOSPC})
+	if got := r.patch(replace("/*/*/caching/ttlInSeconds", "1")); got.status != 500 {
+		t.Errorf("a full disk: %d %s", got.status, got.text)
+	}
 	r.stages.err, r.notes.err = nil, errors.New("disk full")
 	if got := r.patch(replace("/description", "x"), replace("/*/*/caching/ttlInSeconds", "1")); got.status != 500 || got.header.Get("x-amzn-ErrorType") != "InternalServerErrorException" {
 		t.Errorf("%d %s", got.status, got.text)
 	}
 	if d := cmp.Diff(before, r.stage()); d != "" || len(r.stages.changes) > 0 {
 		t.Errorf("what could not be stored counts: %s", d)
+	}
+}
+
+// What is set at run time is recorded by whoever sets it; the rest is, too.
+func TestEveryChangeIsRecordedOnce(t *testing.T) {
+	r := newRig(t)
+	r.patched(replace("/*/*/caching/ttlInSeconds", "1"), replace("/description", "x"))
+	r.patched(replace("/description", "y"), op("op", "remove", "path", "/variables/a"))
+	r.patched()
+	r.patch(replace("/nothing", "y"))
+	r.do("PUT", "/tags/arn:aws:apigateway:eu-west-1::/restapis/shop", `{"tags":{"a":"b"}}`)
+	if want := []string{"prod: replace /description; remove /variables/a", ": tags"}; !slices.Equal(r.recorded, want) || len(r.stages.changes) != 1 {
+		t.Errorf("recorded %q and %d changes, want %q and one", r.recorded, len(r.stages.changes), want)
+	}
+}
+
+// A new entry is no new resource, and no new deployment: those are the file's.
+func TestWhatIsSetIsNoDeployment(t *testing.T) {
+	r := newRig(t)
+	before, list := r.stage()["deploymentId"], r.do("GET", "/restapis/shop/resources", "").text
+	r.patched(replace("/new/path/GET/caching/ttlInSeconds", "1"))
+	if r.stage()["deploymentId"] != before || r.do("GET", "/restapis/shop/resources", "").text != list {
+		t.Error("a setting has changed the deployment or the resources")
+	}
+}
+
+// Reading does not wait for a change that takes its time.
+func TestReadingDoesNotWaitForAChange(t *testing.T) {
+	r := newRig(t)
+	var during map[string]any
+	r.stages.changing = func() { during = r.stage() }
+	r.patched(replace("/*/*/caching/ttlInSeconds", "1"))
+	if during["stageName"] != "prod" {
+		t.Errorf("got %v", during)
 	}
 }
