@@ -2,6 +2,7 @@ package tier
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,7 +72,7 @@ func (d *Disk) evictVictim() bool {
 	d.leaveCopies(s)
 	room := s.liveBytes.Load() / chanceShare
 	now := d.o.Now()
-	var c Compaction
+	moved := new(atomic.Int64)
 	for _, ref := range s.batches {
 		if d.isClosed() {
 			return false
@@ -86,7 +87,7 @@ func (d *Disk) evictVictim() bool {
 			room -= int64(e.size)
 			return true
 		}
-		if err := d.moveBatch(s, ref, asked, d.o.Judge, &c); err != nil {
+		if err := d.moveBatch(s, ref, asked, d.o.Judge, moved); err != nil {
 			break
 		}
 	}
@@ -101,7 +102,7 @@ func (d *Disk) evictVictim() bool {
 	if !d.removeLeft() {
 		return false
 	}
-	d.moved.Add(c.RecordsMoved)
+	d.moved.Add(moved.Load())
 	d.evicted.Add(s.live.Load())
 	d.unlink(s)
 	return true

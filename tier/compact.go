@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
 
 // SegmentInfo is what a compaction judges a segment by.
@@ -122,17 +123,22 @@ func (d *Disk) victims(want func(SegmentInfo) bool) []*segment {
 
 func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *Compaction, progress func(Compaction)) error {
 	d.leaveCopies(s)
+	before := c.RecordsMoved
+	moved := new(atomic.Int64)
 	for _, ref := range s.batches {
 		if err := ctx.Err(); err != nil {
+			_ = d.flush() // what has set out arrives, and is counted
+			c.RecordsMoved = before + moved.Load()
 			return err
 		}
 		if s.is(stateDead) {
 			return nil // evicted meanwhile
 		}
-		if err := d.compactBatch(s, ref, judge, c); err != nil {
+		if err := d.compactBatch(s, ref, judge, moved); err != nil {
 			return err
 		}
 		c.BytesRead += ref.size
+		c.RecordsMoved = before + moved.Load()
 		if progress != nil {
 			progress(*c)
 		}
@@ -141,6 +147,7 @@ func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *C
 	if err := d.flush(); err != nil {
 		return err
 	}
+	c.RecordsMoved = before + moved.Load()
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()
 	if s.is(stateDead) {
@@ -163,30 +170,8 @@ func (d *Disk) leaveCopies(s *segment) {
 	}
 }
 
-// compactBatch moves the live records of one batch, carries its tombstones over, and waits until all have landed.
-func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, c *Compaction) error {
-	all := func(*indexEntry, loc) bool { return true }
-	if err := d.moveBatch(s, ref, all, judge, c); err != nil {
-		return err
-	}
-	x, err := s.readIndex(ref)
-	if s.is(stateDead) || errors.Is(err, ErrDamaged) {
-		return nil // counted by moveBatch
-	}
-	if err != nil {
-		return err
-	}
-	now := d.o.Now()
-	for _, t := range x.tombs {
-		if t.expires > now {
-			d.owe(&shadowed{hash: t.hash, seq: t.seq, expires: t.expires})
-		}
-	}
-	return nil
-}
-
-// moveBatch moves the live ones among the records of a batch that choose picks, and waits until they have landed.
-func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc) bool, judge Judge, c *Compaction) error {
+// compactBatch sets the live records of one batch moving, and carries its tombstones over.
+func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, moved *atomic.Int64) error {
 	x, err := s.readIndex(ref)
 	switch {
 	case s.is(stateDead):
@@ -197,96 +182,15 @@ func (d *Disk) moveBatch(s *segment, ref batchRef, choose func(*indexEntry, loc)
 	case err != nil:
 		return err
 	}
-	now := d.o.Now()
-	var data []byte // the batch's records, read when the first is chosen
-	var moving []*pendingRecord
-	off := ref.off
-	for i := range x.entries {
-		e := &x.entries[i]
-		at := loc{s.slot, uint32(off), shortSize(e.size)}
-		from := off - ref.off
-		off += int64(e.size)
-		if !choose(e, at) {
-			continue
-		}
-		if data == nil {
-			data = make([]byte, ref.indexOff-ref.off)
-			n, err := s.readAt(data, ref.off)
-			if s.is(stateDead) {
-				return nil
-			}
-			if err != nil {
-				return err // what is here is not known to be dead: the segment stays
-			}
-			data = data[:n]
-		}
-		p, grave := d.judgeRecord(s, e, at, data[min(from, int64(len(data))):], judge, now)
-		if grave {
-			d.owe(&shadowed{hash: e.hash, seq: e.seq + 1, expires: e.expires})
-		}
-		if p == nil {
-			continue
-		}
-		if !d.reserveWait(p.room()) {
-			return ErrClosed
-		}
-		d.enqueue(p)
-		moving = append(moving, p)
-	}
-	if len(moving) == 0 {
-		return nil
-	}
-	if err := d.flush(); err != nil {
+	all := func(*indexEntry, loc) bool { return true }
+	if err := d.moveListed(s, ref, x, all, judge, moved); err != nil || s.is(stateDead) {
 		return err
 	}
-	for _, p := range moving {
-		if <-p.landed {
-			c.RecordsMoved++
+	now := d.o.Now()
+	for _, t := range x.tombs {
+		if t.expires > now {
+			d.owe(&shadowed{hash: t.hash, seq: t.seq, expires: t.expires})
 		}
 	}
 	return nil
-}
-
-// judgeRecord returns the record to move, if it is alive. grave: it is dead in a way that only this copy shows (purged or
-// damaged, with nothing newer), so a tombstone has to keep older versions out once this copy is gone.
-func (d *Disk) judgeRecord(s *segment, e *indexEntry, at loc, b []byte, judge Judge, now int64) (p *pendingRecord, grave bool) {
-	cur, known := d.index.Lookup(&e.hash, false)
-	if e.expires <= now {
-		if known && cur == at && d.index.RemoveAt(&e.hash, at) {
-			d.account(at, -1)
-		}
-		return nil, false
-	}
-	if !known || cur != at {
-		// In a damaged segment, it may have been the damage that removed it from the index.
-		return nil, !known || s.is(stateDamaged)
-	}
-	head, err := parseRecordHeader(b)
-	if err == nil && head.hash == e.hash {
-		var packed []byte
-		if packed, err = openRecord(nil, s.sealer, &head, b); err == nil {
-			var blob []byte
-			if blob, err = d.o.Codec.Decode(nil, packed, head.codec, min(head.blobSize, d.o.MaxBlob)); err == nil {
-				f := Found{Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, at: at}
-				var labels []uint64
-				keep := true
-				if judge != nil {
-					labels, keep = judge(blob, f)
-				}
-				if keep {
-					return newPending(&pendingRecord{
-						Record: Record{Hash: e.hash, Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, Labels: labels},
-						from:   &at, packed: packed, codec: head.codec, raw: head.blobSize, landed: make(chan bool, 1),
-					}), false
-				}
-			}
-		}
-	}
-	if err != nil {
-		d.damage(s, err)
-	}
-	if d.index.RemoveAt(&e.hash, at) {
-		d.account(at, -1)
-	}
-	return nil, true
 }

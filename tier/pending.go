@@ -2,6 +2,7 @@ package tier
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,10 +23,10 @@ type pendingRecord struct {
 	packed   []byte
 	codec    uint8
 	raw      int
-	chunk    *chunk    // it is encoded with; nil for one that moves
-	size     int64     // for a round's sum: what there is to write, and what it takes besides
-	landed   chan bool // buffered: true once it has moved, closed when its turn is over
-	finished bool      // its room in the queue is given back; the writer owns this
+	chunk    *chunk        // it is encoded with; nil for one that moves
+	size     int64         // for a round's sum: what there is to write, and what it takes besides
+	moved    *atomic.Int64 // counts those that have moved
+	finished bool          // its room in the queue is given back; the writer owns this
 }
 
 func (p *pendingRecord) found() Found {

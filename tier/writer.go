@@ -331,7 +331,7 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 		case p.from != nil && d.index.Move(&p.Hash, *p.from, to):
 			d.account(to, +1)
 			d.account(*p.from, -1)
-			p.landed <- true
+			p.moved.Add(1)
 		case p.from == nil && newest == p && !p.gone:
 			old, replaced, inserted := d.index.Insert(&p.Hash, to, p.Seq)
 			if replaced {
@@ -398,9 +398,6 @@ func (d *Disk) finish(recs []*pendingRecord) {
 		}
 		p.finished = true
 		n += p.room()
-		if p.landed != nil {
-			close(p.landed)
-		}
 	}
 	if n > 0 {
 		d.release(n)
