@@ -90,7 +90,7 @@ func TestSmallValuesKnowTheirNumber(t *testing.T) {
 
 func TestChooseAddsWhatAStageNeeds(t *testing.T) {
 	for only, want := range map[string]string{
-		"": "put warm cold memory steady restart idle", "cold": "put cold", "idle,put": "put idle", "steady": "steady",
+		"": "put warm cold memory steady compact restart idle", "cold": "put cold", "idle,put": "put idle", "steady": "steady",
 	} {
 		got, err := choose(only, false)
 		var names []string

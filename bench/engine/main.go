@@ -58,7 +58,7 @@ type stage struct {
 
 var stages = []stage{
 	{"put", (*bench).put}, {"warm", (*bench).warm}, {"cold", (*bench).cold}, {"memory", (*bench).memoryHits},
-	{"steady", (*bench).steady}, {"restart", (*bench).restart}, {"idle", (*bench).idle},
+	{"steady", (*bench).steady}, {"compact", (*bench).compact}, {"restart", (*bench).restart}, {"idle", (*bench).idle},
 }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
