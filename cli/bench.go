@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -63,9 +62,7 @@ func (c *call) bench() (err error) {
 		}
 		err = errors.Join(err, folder.Remove())
 	}()
-	if os.Getenv("GOMEMLIMIT") == "" { // as serve does
-		debug.SetMemoryLimit(heapBase + engine.Options{Capacity: o.Size, Memory: o.Memory}.Heap())
-	}
+	tuneCollector(heapBase + engine.Options{Capacity: o.Size, Memory: o.Memory}.Heap()) // as serve does
 	show := newBenchProgress(c.err, len(o.Levels), c.json())
 	o.Progress = show.update
 	o.Report = func(event, file string, err error) { c.notef("%s: %s: %v", event, file, err) }
