@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-
-	"stagecache/internal/smallzstd"
 )
 
 // zstdCodec compresses where it pays. Sealing comes after it and authentication before decompression, so the decoder only
@@ -51,12 +49,6 @@ var (
 
 func (zstdCodec) Encode(dst, src []byte) ([]byte, uint8) {
 	if len(src) < zstdLeast {
-		return append(dst, src...), codecNone
-	}
-	if len(src) <= smallzstd.MaxSize { // the same format, in about half the time
-		if out, ok := smallzstd.Append(dst, src); ok && float64(len(out)-len(dst)) <= zstdWorth*float64(len(src)) {
-			return out, codecZstd
-		}
 		return append(dst, src...), codecNone
 	}
 	out := zstdEncoder().EncodeAll(src, dst)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package smallzstd
-
-const raceDetector = false
