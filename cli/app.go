@@ -28,6 +28,7 @@ func (p *program) app() *cli.App {
 		p.serveCommand(),
 		p.flushCommand(),
 		p.statsCommand(),
+		p.explainCommand(),
 		p.compactCommand(),
 		p.group("stage", "list, show, set and remove stages", p.stageListCommand(), p.stageShowCommand(), p.stageSetCommand(), p.stageRemoveCommand()),
 		p.group("key", "root keys", p.keyGenerateCommand()),

@@ -79,6 +79,10 @@ func TestClientSaysWhatTheServiceSaid(t *testing.T) {
 	detail, err := c.Stage(ctx, "prod")
 	wantDetail, _ := f.Stage(ctx, "prod")
 	same("stage", detail, wantDetail, err)
+	explained, err := c.Explain(ctx, "prod", ExplainRequest{Method: "GET", URL: "/x"})
+	if err != nil || explained.Stage != "prod" || explained.URL != "/x" {
+		t.Errorf("explain: %+v, %v", explained, err)
+	}
 	removed, err := c.RemoveStage(ctx, "gone")
 	wantRemoved, _ := f.RemoveStage(ctx, "gone")
 	same("remove", removed, wantRemoved, err)

@@ -63,6 +63,10 @@ func (f *fake) SetStage(_ context.Context, name string, r SetRequest) (StageDeta
 	return StageDetail{Stage: name}, f.ask("set " + name + " " + r.Entry)
 }
 
+func (f *fake) Explain(_ context.Context, stage string, r ExplainRequest) (Explanation, error) {
+	return Explanation{Stage: stage, URL: r.URL}, f.ask("explain " + stage + " " + r.Method)
+}
+
 func (f *fake) RemoveStage(_ context.Context, name string) (RemoveResult, error) {
 	return RemoveResult{Stage: name, DiskBytes: 9}, f.ask("remove " + name)
 }

@@ -59,6 +59,7 @@ type stageList struct {
 //	PATCH  /v1/stages/{s}           sets values at run time: a SetRequest as JSON
 //	DELETE /v1/stages/{s}           removes an orphaned one
 //	GET    /v1/stages/{s}/stats     statistics of one
+//	POST   /v1/stages/{s}/explain   what would become of a request: an ExplainRequest as JSON
 //	POST   /v1/stages/{s}/flush     empties it
 //	POST   /v1/stages/{s}/purge     a PurgeRequest as JSON
 //	POST   /v1/stages/{s}/compact   progress as lines of JSON until one has "done" or a "message"
@@ -75,6 +76,7 @@ func Handler(svc Service, o HandlerOptions) http.Handler {
 	route("/v1/stages", map[string]action{"GET": h.stages})
 	route("/v1/stages/{s}", map[string]action{"GET": h.stage, "PATCH": h.set, "DELETE": h.remove})
 	route("/v1/stages/{s}/stats", map[string]action{"GET": h.stats})
+	route("/v1/stages/{s}/explain", map[string]action{"POST": h.explain})
 	route("/v1/stages/{s}/flush", map[string]action{"POST": h.flush})
 	route("/v1/stages/{s}/purge", map[string]action{"POST": h.purge})
 	mux.HandleFunc("/v1/stages/{s}/compact", h.compact)

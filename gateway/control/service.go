@@ -22,6 +22,8 @@ type Service interface {
 	Stage(ctx context.Context, name string) (StageDetail, error)
 	// SetStage sets values of a stage at run time, or removes what was set. They are in force, and survive a crash, when it returns.
 	SetStage(ctx context.Context, name string, r SetRequest) (StageDetail, error)
+	// Explain says what would become of a request, and why. Only a running gateway can.
+	Explain(ctx context.Context, stage string, r ExplainRequest) (Explanation, error)
 	// RemoveStage deletes the directory of a stage that is not configured any more.
 	RemoveStage(ctx context.Context, name string) (RemoveResult, error)
 }
