@@ -123,6 +123,9 @@ func (s *Store) openGeneration(keys *crypto.StageKey, fresh bool) (*generation, 
 		return nil, err
 	}
 	b := s.o.budget()
+	if s.o.Memory == 0 {
+		b.index = 0 // nothing was said about memory: as much as the capacity holds
+	}
 	g.disk, err = tier.OpenDisk(g.dir, tier.DiskOptions{
 		Judge: s.judge(g),
 		Keys:  keys, Capacity: s.o.Capacity, Now: s.time.now, FS: s.o.FS, Codec: zstdCodec{}, Uptime: s.o.Clock.Mono,

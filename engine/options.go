@@ -37,11 +37,12 @@ type Options struct {
 
 // Limits.
 const (
-	MinCapacity = tier.MinSegment // one segment
-	MinMemory   = 48_000_000      // one step of fastcache (32 MiB), index and queue
-	MaxKey      = 64 << 10        // bytes
-	MaxTags     = 128
-	MaxTagBytes = 16 << 10
+	MinCapacity     = tier.MinSegment // one segment
+	MinMemory       = 48_000_000      // hot tier, index, queue and buffers in flight
+	MaxKey          = 64 << 10        // bytes
+	MaxTags         = 128
+	MaxTagBytes     = 16 << 10
+	defaultCapacity = 500_000_000
 	// shortLived entries stay in memory: the disk would be done writing them about when they expire.
 	shortLived = 10 * time.Second
 	// maxAhead is how far persisted engine time may be ahead of the wall clock at start. Beyond it the mark itself is not to be
@@ -63,7 +64,7 @@ func (o Options) withDefaults(dir string) (Options, error) {
 		o.Name = filepath.Base(dir)
 	}
 	if o.Capacity == 0 {
-		o.Capacity = 500_000_000
+		o.Capacity = defaultCapacity
 	}
 	if o.Capacity < MinCapacity {
 		return o, fmt.Errorf("capacity is %d bytes: at least %d (one segment) are needed", o.Capacity, MinCapacity)
@@ -92,26 +93,55 @@ func (o Options) withDefaults(dir string) (Options, error) {
 	return o, nil
 }
 
-// Heap is what a store with these options may take of Go's heap at most: index and write-behind queue. The rest of Memory is
-// fastcache's, which the collector does not see.
+// Heap is what a store with these options may take of Go's heap at most, with room for garbage. The collector lets a heap
+// grow to twice what is alive in it, whatever it costs, unless the process tells it not to: who holds the process to what
+// is configured passes the sum over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within an
+// eighth more than its Memory. What the hot tier takes is not the collector's and does not count.
 func (o Options) Heap() int64 {
+	if o.Capacity == 0 {
+		o.Capacity = defaultCapacity
+	}
 	b := o.budget()
-	return b.index + b.queue
+	heap := b.index + b.queue + b.flight + b.maps
+	if o.Memory == 0 {
+		return heap * 3 / 2
+	}
+	return heap + o.Memory/8
 }
 
-// budget divides Memory: fastcache gets, in whole steps, what is left after the queue (a sixteenth) and what the index needs
-// if entries take 512 bytes each on disk, at most half. The index may grow into all that is left then, but not past half.
-type budget struct{ cache, index, queue int64 }
+// Hot is what a store with these options gives the hot tier, in bytes.
+func (o Options) Hot() int64 {
+	if o.Capacity == 0 {
+		o.Capacity = defaultCapacity
+	}
+	return o.budget().cache
+}
+
+// budget divides Memory. The write-behind queue gets a sixteenth; what is on its way from there to the disk is packed, sealed
+// and copied once more by bbolt, a commit at a time. The index gets what it needs if entries take 800 bytes each on disk, at
+// most half. What is left is the hot tier's and that of fastcache's maps, which take a ninth of it where entries are small
+// (300 bytes).
+type budget struct{ cache, maps, index, queue, flight int64 }
 
 func (o *Options) budget() budget {
 	if o.Memory == 0 {
-		return budget{queue: 12 << 20}
+		return budget{queue: 12 << 20, flight: 24 << 20, index: o.Capacity / entryOnDisk * indexPerEntry}
 	}
 	b := budget{
-		index: min(o.Memory/2, max(4<<20, o.Capacity/512*16)),
+		index: min(o.Memory/2, max(4<<20, o.Capacity/entryOnDisk*indexPerEntry)),
 		queue: min(max(o.Memory/16, 4<<20), 64<<20),
 	}
-	b.cache = max(tier.MemoryStep, (o.Memory-b.index-b.queue)/tier.MemoryStep*tier.MemoryStep)
-	b.index = min(o.Memory/2, o.Memory-b.cache-b.queue)
+	b.flight = 3 * min(b.queue, 4<<20)
+	left := o.Memory - b.queue - b.flight
+	b.index = min(b.index, left-tier.MinMemory*9/8)
+	left -= b.index
+	b.cache = left * 8 / 9
+	b.maps = left - b.cache
 	return b
 }
+
+// Of a small entry, as the budget takes it.
+const (
+	entryOnDisk   = 800
+	indexPerEntry = 16
+)

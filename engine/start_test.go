@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stagecache/tier"
 )
 
 // TestExistingBeginsNothing guards offline commands that only look: they must not make a store, nor give up an old one.
@@ -79,9 +81,10 @@ func TestBudgetFillsTheDisk(t *testing.T) {
 	for _, o := range []Options{
 		{Memory: 48e6, Capacity: 500e6}, {Memory: 64e6, Capacity: 500e6}, {Memory: 256e6, Capacity: 1e9},
 		{Memory: 512e6, Capacity: 6.1e9}, {Memory: 4e9, Capacity: 58.2e9}, {Memory: 512e6, Capacity: 237e9},
+		{Memory: 48e6, Capacity: 237e9},
 	} {
 		b := o.budget()
-		if sum := b.cache + b.index + b.queue; sum > o.Memory || b.index > o.Memory/2 {
+		if sum := b.cache + b.maps + b.index + b.queue + b.flight; sum > o.Memory || b.index > o.Memory/2 || b.cache < tier.MinMemory {
 			t.Errorf("%d bytes: %+v", o.Memory, b)
 		}
 		if need := o.Capacity / 800 * 15; b.index < min(need, o.Memory/4) {

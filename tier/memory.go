@@ -20,6 +20,7 @@ import (
 type Memory struct {
 	cache    *fastcache.Cache
 	chunk    int
+	rings    uint64 // used, from the first on
 	ringSize uint64 // bytes
 	written  [memRings]atomic.Uint64
 	entrance memPart
@@ -36,8 +37,11 @@ type memPart struct {
 
 // Limits of fastcache, and the shares that did best on recorded requests (bench/peers ratio).
 const (
-	// MemoryStep is the granularity of fastcache: less than one step cannot be had.
-	MemoryStep = 32 << 20
+	// MemoryStep is the granularity of fastcache: a block of 64 KiB for each ring. Memory uses as many rings as make up what it
+	// is given, and a ring that is not used takes nothing.
+	MemoryStep = memRings * memBlock
+	// MinMemory is the least that can be had.
+	MinMemory = MemoryStep / 4
 	// smallCache is below what size of cache chunks are kept small: each of the rings is then a few blocks, and an entry does
 	// not cross from one block to the next.
 	smallCache = 256 << 20
@@ -47,7 +51,8 @@ const (
 	chunksInBlockSmall = 16
 	chunkOverhead      = 8 + 4
 
-	entranceRings = memRings / 5
+	// entranceShare is the part of the rings that is the entrance.
+	entranceShare = 5
 	// memSlot is how many bytes of memory there are for each ghost.
 	memSlot = 512
 	// memLargest is the part of the rings that one blob may take at most: else it would push out all others.
@@ -67,16 +72,18 @@ const (
 	memOverhead = memDescriptor + 16 + 4
 )
 
-// NewMemory takes bytes of memory, rounded down to steps of 32 MiB, and never gives them back.
+// NewMemory takes that many bytes of memory, rounded down to blocks of all its rings, and at least MinMemory. It takes them as it fills,
+// and gives them back when it is closed.
 func NewMemory(bytes int64) *Memory {
-	bytes = max(bytes/MemoryStep*MemoryStep, MemoryStep)
-	m := &Memory{cache: fastcache.New(int(bytes)), chunk: memBlock/chunksInBlockSmall - 1 - chunkOverhead, ringSize: uint64(bytes / memRings),
-		ghosts: newGhosts(bytes / memSlot)}
+	bytes = max(bytes, MinMemory)
+	blocks := (bytes + MemoryStep - 1) / MemoryStep
+	m := &Memory{cache: fastcache.New(int(blocks * MemoryStep)), chunk: memBlock/chunksInBlockSmall - 1 - chunkOverhead,
+		rings: uint64(bytes / (blocks * memBlock)), ringSize: uint64(blocks * memBlock), ghosts: newGhosts(bytes / memSlot)}
 	if bytes >= smallCache {
 		m.chunk = memBlock/chunksInBlock - 1 - chunkOverhead
 	}
-	m.entrance.rings, m.entrance.renew = entranceRings, m.ringSize/4
-	m.main.first, m.main.rings, m.main.renew = entranceRings, memRings-entranceRings, m.ringSize*3/4
+	m.entrance.rings, m.entrance.renew = m.rings/entranceShare, m.ringSize/4
+	m.main.first, m.main.rings, m.main.renew = m.entrance.rings, m.rings-m.entrance.rings, m.ringSize*3/4
 	return m
 }
 
@@ -136,7 +143,7 @@ func (m *Memory) get(dst []byte, h *Hash, p *memPart) ([]byte, Found, bool) {
 // Put implements Tier. Its caller holds the key's lock, and its sequences grow: Memory does not compare them. A blob that
 // is an eighth of the memory or more is not kept.
 func (m *Memory) Put(r Record) error {
-	if uint64(len(r.Blob)) > memRings*m.ringSize/memLargest {
+	if uint64(len(r.Blob)) > m.rings*m.ringSize/memLargest {
 		m.Drop(r.Hash, Found{})
 		return nil
 	}
@@ -159,7 +166,7 @@ func (m *Memory) belongs(h *Hash) bool {
 		return true
 	}
 	// The clock of ghosts: they live until the entrance has let as much pass as fits in memory.
-	now := m.written[m.entrance.ring(h)].Load() / (m.ringSize * memRings / m.entrance.rings / ghostLife)
+	now := m.written[m.entrance.ring(h)].Load() / (m.ringSize * m.rings / m.entrance.rings / ghostLife)
 	if m.ghosts.has(h, now) {
 		return true
 	}

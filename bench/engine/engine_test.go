@@ -3,11 +3,27 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"stagecache/bench/internal/child"
 )
+
+// TestMain lets a measurement start this test binary as its own process.
+func TestMain(m *testing.M) {
+	if child.Role() == residentRole {
+		if err := serveResident(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
 
 func TestAnOrderNamesEveryNumberOnceBeforeItRepeats(t *testing.T) {
 	for _, n := range []uint64{1, 2, 7, 1000} {
@@ -90,7 +106,7 @@ func TestSmallValuesKnowTheirNumber(t *testing.T) {
 
 func TestChooseAddsWhatAStageNeeds(t *testing.T) {
 	for only, want := range map[string]string{
-		"": "put warm cold memory steady compact restart idle", "cold": "put cold", "idle,put": "put idle", "steady": "steady",
+		"": "put warm cold memory steady compact restart idle resident", "cold": "put cold", "idle,put": "put idle", "steady": "steady",
 	} {
 		got, err := choose(only, false)
 		var names []string

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"stagecache/bench/internal/child"
 	"stagecache/bench/internal/machine"
 	"stagecache/bench/internal/report"
 	"stagecache/bench/internal/values"
@@ -24,6 +25,13 @@ import (
 )
 
 func main() {
+	if child.Role() == residentRole {
+		if err := serveResident(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench/engine:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
@@ -59,6 +67,7 @@ type stage struct {
 var stages = []stage{
 	{"put", (*bench).put}, {"warm", (*bench).warm}, {"cold", (*bench).cold}, {"memory", (*bench).memoryHits},
 	{"steady", (*bench).steady}, {"compact", (*bench).compact}, {"restart", (*bench).restart}, {"idle", (*bench).idle},
+	{"resident", (*bench).resident},
 }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {

@@ -175,8 +175,8 @@ func newStorePolicy(b *bench, entries int, kind storeKind) (*storePolicy, error)
 	p := &storePolicy{size: ratioCapacity/entries - perEntry}
 	switch kind {
 	case roomy:
-		p.size, p.memoryOnly = tier.MemoryStep/entries-perEntryMemory, true
 		o.Capacity = 2 * maxVolume
+		p.size, p.memoryOnly = int(o.Hot())/entries-perEntryMemory, true
 	case diskOnly:
 		o.Memory = 0
 	}

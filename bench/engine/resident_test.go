@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+)
+
+// TestTheResidentSetKeepsToTheConfiguration guards against memory that the configured sum does not know of: garbage, maps, buffers in
+// flight. STAGECACHE_LONG=1 measures all sizes, else the least one, with more than memory has room for.
+func TestTheResidentSetKeepsToTheConfiguration(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector multiplies what is resident")
+	}
+	sizes := residentSizes[:1]
+	if os.Getenv("STAGECACHE_LONG") != "" {
+		sizes = residentSizes
+	}
+	for _, memory := range sizes {
+		for _, l := range residentLoads(memory) {
+			t.Run(fmt.Sprintf("%d bytes, values of %d to %d", memory, l.Least, l.Most), func(t *testing.T) {
+				l.Dir = t.TempDir()
+				r, err := measureResident(l)
+				if errors.Is(err, errors.ErrUnsupported) {
+					t.Skip(err)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%d resident above %d: %.2f of what is configured", r.Peak-r.Base, r.Base, r.share(memory))
+				if r.share(memory) > 1.2 {
+					t.Errorf("%d bytes are resident above the process's own %d, with %d configured", r.Peak-r.Base, r.Base, memory)
+				}
+				if r.MemoryHits == 0 || r.MemoryBytes < memory/2 {
+					t.Errorf("%d hits in memory, which holds %d bytes: it was not filled, so this shows nothing", r.MemoryHits, r.MemoryBytes)
+				}
+			})
+		}
+	}
+}
