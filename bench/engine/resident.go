@@ -33,7 +33,7 @@ type residentLoad struct {
 	Dir         string
 	Memory      int64 // configured
 	Least, Most int   // bytes of a value
-	Times       int64 // how many times the memory is written
+	Volume      int64 // bytes of values to put
 	Block       bool  // Options.Block
 	Limit       bool  // the process holds its heap to Options.Heap, as serve does
 }
@@ -91,8 +91,8 @@ func (b *bench) resident() error {
 
 func residentLoads(memory int64) []residentLoad {
 	return []residentLoad{
-		{Memory: memory, Least: 30, Most: 64 << 10, Times: 3, Limit: true},
-		{Memory: memory, Least: 100, Most: 300, Times: 1, Limit: true},
+		{Memory: memory, Least: 30, Most: 64 << 10, Volume: 3 * memory, Limit: true},
+		{Memory: memory, Least: 100, Most: 300, Volume: memory / 2, Limit: true},
 	}
 }
 
@@ -135,7 +135,7 @@ func (l *residentLoad) run() (r residentResult, err error) {
 	}
 	base := r.Base
 	r = residentResult{Base: base}
-	return r, l.fill(root, "store", l.Memory*l.Times, &r)
+	return r, l.fill(root, "store", l.Volume, &r)
 }
 
 // fill puts and gets at the same time until so many bytes are written.
