@@ -45,9 +45,26 @@ func TestRawRequests(t *testing.T) {
 		{"identity", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", "HTTP/1.1 501"},
 		{"space before colon", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400"},
 		{"bare CR", "GET /prod/x HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", "HTTP/1.1 400"},
+		{"vertical tab in the coding", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\x0b\r\n\r\n0\r\n\r\n", "HTTP/1.1 "},
+		{"another coding", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 501"},
+		{"two codings in a line", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 501"},
+		{"signed length", "POST /prod/x HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\nab", "HTTP/1.1 400"},
+		{"hexadecimal length", "POST /prod/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0x2\r\n\r\nab", "HTTP/1.1 400"},
+		{"length below zero", "POST /prod/x HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\nab", "HTTP/1.1 400"},
+		{"huge length", "POST /prod/x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nab", "HTTP/1.1 400"},
+		{"HTTP/2.0 in the clear", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 "},
+		{"version", "GET /prod/x HTTP/3.1\r\nHost: a\r\n\r\n", "HTTP/1.1 505"},
+		{"no version", "GET /prod/x\r\n\r\n", "HTTP/1.1 400"},
+		{"space in the path", "GET /prod/x y HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+		{"NUL in a value", "GET /prod/x HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n", "HTTP/1.1 400"},
+		{"bell in a value", "GET /prod/x HTTP/1.1\r\nHost: a\r\nX: a\ab\r\n\r\n", "HTTP/1.1 400"},
+		{"empty name", "GET /prod/x HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", "HTTP/1.1 400"},
+		{"newline in a chunk's size", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n", "HTTP/1.1 400"},
+		{"newlines at the end of chunks", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\n\n", "HTTP/1.1 400"},
+		{"newline in a chunk's extension", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;\nab\r\n0\r\n\r\n", "HTTP/1.1 400"},
 		{"chunk size overflow", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF1\r\na\r\n0\r\n\r\n", "HTTP/1.1 400"},
 		{"bad chunk", "POST /prod/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n", "HTTP/1.1 400"},
-	} {
+	} { // those with bad chunks come last, for they may reach the backend, and that a moment later
 		t.Run(c.name, func(t *testing.T) {
 			n := r.backend.count()
 			status, rest := r.raw(c.request)

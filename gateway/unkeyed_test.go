@@ -39,6 +39,7 @@ func TestASecondClientSeesNothingOfTheFirst(t *testing.T) {
 	others := strings.Fields(`Accept Accept-Language Accept-Charset User-Agent Referer X-Anything Cache-Control Pragma X-Api-Key Dnt Priority
 		Sec-Fetch-Site X-Real-Ip True-Client-Ip X-Amz-Date Max-Forwards Via CDN-Loop Early-Data Prefer From Traceparent Warning Date`)
 	const marker = "planted"
+	httpMode := modes["http"]
 	for _, c := range []struct {
 		name, path string
 		names      []string
@@ -48,6 +49,9 @@ func TestASecondClientSeesNothingOfTheFirst(t *testing.T) {
 		{"an allow-list", "/prod/allowed", append(others, always...), nil},
 		{"declared", "/prod/declared", always, nil},
 		{"a trusted peer", "/prod/x", always, []option{withTop("trusted_proxies: [127.0.0.0/8]")}},
+		{"mode http", "/prod/x", always, []option{httpMode}},
+		{"mode http and an allow-list", "/prod/allowed", append(others, always...), []option{httpMode}},
+		{"mode http and a trusted peer", "/prod/x", always, []option{httpMode, withTop("trusted_proxies: [127.0.0.0/8]")}},
 		{"a trusted peer and an allow-list", "/prod/allowed", append(others, always...), []option{withTop("trusted_proxies: [127.0.0.0/8]")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
