@@ -28,6 +28,8 @@
 //   - A client that has got its whole answer finds it in the store. An answer that was cut is stored by nobody, and every
 //     client that was reading it sees the cut.
 //   - An answer to a request with credentials or cookies of its own goes to nobody else, unless the backend calls it public.
-//   - Nothing waits for ever: every wait for a backend or a client has a deadline, and a slow one of either harms no other.
+//   - Nothing waits for ever: every wait for a backend or a client has a deadline, a body that trickles is cut (pace.go), and a
+//     slow one of either harms no other.
+//   - What an answer's trailers say reaches a client that the answer is for alone; a shared answer is kept and sent without.
 //   - A panic in a request is a 500 for that request.
 package gateway
