@@ -19,7 +19,7 @@ func TestAWSScripts(t *testing.T) {
 		for name, value := range map[string]string{
 			"HOME":            os.Getenv("HOME"), // where some installations of aws find themselves
 			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
-			"AWS_DEFAULT_REGION": "eu-west-1", "AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULT_OUTPUT": "json", "AWS_SESSION_TOKEN": "",
+			"AWS_DEFAULT_REGION": "eu-west-1", "AWS_DEFAULT_OUTPUT": "json", "AWS_SESSION_TOKEN": "",
 			"AWS_ACCESS_KEY_ID": "AKIADEPLOYER", "AWS_SECRET_ACCESS_KEY": secret, "AWS_TEST_SECRET": secret,
 		} {
 			e.Setenv(name, value)

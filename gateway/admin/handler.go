@@ -170,6 +170,14 @@ func (d *door) identify(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	}
 	user, err := dir.Verify(claim, Signed(r, body), sigv4.Check{Now: now, Service: identity.ControlPlane})
 	if err != nil {
+		if errors.Is(err, identity.ErrReplayed) {
+			// Two equal requests of one second have one signature, and the aws command line may well send them. Its like try again,
+			// signed anew, where this is the answer; whoever replays what he has overheard gets nothing by it.
+			d.o.Logger.Info("administration refused: the signature was used already", "path", r.URL.Path, "source", from.Source)
+			w.Header().Set("Retry-After", "1")
+			refuse(w, http.StatusTooManyRequests, "TooManyRequestsException", "the signature was used already: sign the request again")
+			return nil, false
+		}
 		d.o.Logger.Warn("administration refused: the credential is false", "path", r.URL.Path, "source", from.Source, "reason", err)
 		refuse(w, http.StatusForbidden, "InvalidSignatureException", "the credential was refused; see the gateway's log")
 		return nil, false
