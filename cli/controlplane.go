@@ -24,7 +24,7 @@ const notesFile = "apigw.json"
 // controlPlane is API Gateway's, for the door of admin.listen: who may do what is asked there, operation by operation.
 func controlPlane(dataDir string, local *control.Local, current func() *config.Config, log *slog.Logger) (admin.Mount, error) {
 	h, err := apigw.New(apigw.Options{
-		Stages:    awsStages{local: local, current: current},
+		Stages:    awsStages{local: local, current: current, log: log},
 		Notes:     apigw.File(filepath.Join(dataDir, notesFile)),
 		Authorize: func(r *http.Request, action, arn string) error { return admin.Authorize(r, action, arn) },
 		Record: func(ctx context.Context, stage, what string) {
@@ -39,6 +39,7 @@ func controlPlane(dataDir string, local *control.Local, current func() *config.C
 type awsStages struct {
 	local   *control.Local
 	current func() *config.Config
+	log     *slog.Logger
 }
 
 func (a awsStages) Config() *config.Config { return a.current() }
@@ -63,7 +64,23 @@ func (a awsStages) Change(ctx context.Context, stage string, c apigw.Change) (er
 		a.local.Audit.Write(ctx, audit.Record{Action: audit.Set, Stage: stage, What: what, Error: audit.Text(err)})
 	}()
 	change.By = audit.From(ctx).User
-	return a.local.Overrides.Change(ctx, stage, change)
+	if err := a.local.Overrides.Change(ctx, stage, change); err != nil {
+		return err
+	}
+	if c.Capacity != nil {
+		a.warnMemory(stage)
+	}
+	return nil
+}
+
+// warnMemory tells of a capacity that the stage's memory is too small for, as config check does: over the wire nobody can set
+// memory.
+func (a awsStages) warnMemory(stage string) {
+	for _, w := range a.current().Warnings() {
+		if w.Field == "stages."+stage+".cache.memory" {
+			a.log.Warn(w.Message, "stage", stage, "hint", w.Hint)
+		}
+	}
 }
 
 // change is the change as overrides take it, and in a line for the record; that is empty if there is nothing to do.

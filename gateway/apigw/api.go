@@ -89,7 +89,7 @@ func (c *call) updateStage() (any, *Error) {
 	}
 	c.c.mu.Lock()
 	defer c.c.mu.Unlock()
-	cfg, s, err := c.stage()
+	_, s, err := c.stage()
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,8 @@ func (c *call) updateStage() (any, *Error) {
 	if len(u.inert) > 0 {
 		c.c.o.Logger.Warn("settings were kept that have no effect here", "stage", s.Name, "paths", u.inert)
 	}
-	if cfg, s, err = c.stage(); err != nil {
+	cfg, s, err := c.stage() // as it is now
+	if err != nil {
 		return nil, err
 	}
 	return c.stageDocument(cfg, s, next), nil

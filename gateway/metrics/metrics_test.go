@@ -111,7 +111,8 @@ func TestNoLabelBreaksThePage(t *testing.T) {
 
 func TestAResourceIsTheSameAfterAReload(t *testing.T) {
 	rec := NewRecorder()
-	if rec.Resource("prod", "/a") != rec.Resource("prod", "/a") || rec.Resource("prod", "/a") == rec.Resource("dev", "/a") {
+	first := rec.Resource("prod", "/a")
+	if first != rec.Resource("prod", "/a") || first == rec.Resource("dev", "/a") {
 		t.Error("a resource is made anew, or shared between stages")
 	}
 }
