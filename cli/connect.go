@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"stagecache/gateway/audit"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
 )
@@ -48,12 +49,27 @@ func (c *call) connect() (*control.Connection, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := control.Connect(c.ctx, control.ConnectOptions{
-		Config: cfg,
-		Keys:   c.keys(cfg, cfg.DataDir),
-		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	conn, err := control.Connect(c.ctx, control.ConnectOptions{Config: cfg, Keys: c.keys(cfg, cfg.DataDir), Logger: log})
+	if err == nil {
+		c.record(conn, cfg, log)
+	}
 	return conn, cfg, err
+}
+
+// record sees to it that what is done to stores that no gateway uses is on record too, where there is a file for it.
+func (c *call) record(conn *control.Connection, cfg *config.Config, log *slog.Logger) {
+	off, ok := conn.Service.(*control.Offline)
+	if !ok || cfg.AuditFile == "" {
+		return
+	}
+	records, err := audit.Open(cfg.AuditFile, log)
+	if err != nil {
+		c.complain("warning: "+err.Error()+": what is done now is not on record", "")
+		return
+	}
+	off.Audit = records // each line is written when it is made, so nothing is lost when the process ends
+	c.ctx = audit.With(c.ctx, audit.Actor{Via: "offline"})
 }
 
 // maxFlagFile bounds a file that a flag names, in bytes.

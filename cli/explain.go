@@ -25,7 +25,8 @@ func (p *program) explainCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "a header of the request, `'NAME: VALUE'`; may be repeated"},
 			jsonFlag(),
 		},
-		run: (*call).explain,
+		remote: true,
+		run:    (*call).explain,
 	})
 }
 
