@@ -53,6 +53,15 @@ func (b book) validation() {
 		step{method: "HEAD", say: []string{"Cache-Control", "max-age=60"}, from: "backend"},
 		step{say: []string{"Cache-Control", "max-age=60"}, from: "backend", text: "step 2"})
 
+	b.add("9111 4.3.5: HEAD shows that the body is another",
+		step{say: []string{"Cache-Control", "max-age=2", "Etag", `"a"`}, from: "backend"},
+		step{wait: 3 * time.Second, method: "HEAD", say: []string{"Etag", `"b"`}, from: "backend"},
+		step{status: -1, from: "backend", got: http.StatusBadGateway})
+	b.add("9111 4.3.5: HEAD shows that it is not",
+		step{say: []string{"Cache-Control", "max-age=2", "Etag", `"a"`}, from: "backend"},
+		step{wait: 3 * time.Second, method: "HEAD", say: []string{"Etag", `"a"`}, from: "backend"},
+		step{status: -1, from: "store", text: "step 1"})
+
 	b.add("5861 3: stale while it is fetched anew, for a while",
 		step{say: []string{"Cache-Control", "max-age=2, stale-while-revalidate=10", "Etag", `"a"`}, from: "backend"},
 		step{wait: 5 * time.Second, say: []string{"Cache-Control", "max-age=2, stale-while-revalidate=10", "Etag", `"b"`}, from: "both", text: "step 1"},

@@ -115,6 +115,7 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			}
 			x.invalidate(resp.StatusCode, resp.Header)
 			x.keepPost(resp)
+			x.checkByHead(stale, resp)
 			if status = resp.StatusCode; isFailure(status) && x.standsIn(stale, true) {
 				return errUseStale
 			}

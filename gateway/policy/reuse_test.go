@@ -135,6 +135,25 @@ func TestNotModifiedIsAbout(t *testing.T) {
 	}
 }
 
+func TestSameBody(t *testing.T) {
+	held := Validators{ETag: `"a"`, LastModified: at(-9)}
+	for _, c := range []struct {
+		source string
+		head   map[string][]string
+		want   bool
+	}{
+		{"9111 4.3.5: all the same", headerOf("Etag", `"a"`, "Last-Modified", at(-9), "Content-Length", "4"), true},
+		{"9111 4.3.5: what is not said does not differ", headerOf(), true},
+		{"9111 4.3.5: another tag", headerOf("Etag", `"b"`), false},
+		{"9111 4.3.5: another date", headerOf("Last-Modified", at(-8)), false},
+		{"9111 4.3.5: another length", headerOf("Etag", `"a"`, "Content-Length", "5"), false},
+	} {
+		if got := SameBody(c.head, held, "4"); got != c.want {
+			t.Errorf("%s: %t", c.source, got)
+		}
+	}
+}
+
 func TestConditions(t *testing.T) {
 	for _, c := range []struct {
 		held Validators
