@@ -142,7 +142,7 @@ func TestWhoPasses(t *testing.T) {
 		{"a token", func(q *http.Request) { q.Header.Set("Authorization", token) }, 200},
 		{"two tokens", func(q *http.Request) { q.Header["Authorization"] = []string{token, token} }, 403},
 		{"a signature", func(q *http.Request) { signer.Header(q, now) }, 200},
-		{"the same signature again", func(q *http.Request) { signer.Header(q, now) }, 403},
+		{"the same signature again", func(q *http.Request) { signer.Header(q, now) }, 429},
 		{"presigned", func(q *http.Request) { signer.Query(q, now, "60") }, 200},
 		{"a signature for the data plane", func(q *http.Request) {
 			s := signer
