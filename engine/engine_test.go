@@ -204,6 +204,26 @@ func TestClockJumpsReviveNothing(t *testing.T) {
 	r.want("c", "")
 }
 
+// A clock that is set forward while the store is closed takes life from entries, and setting it back gives none.
+func TestAClockSetForwardAcrossARestart(t *testing.T) {
+	r := newRig(t, nil)
+	r.put("short", "v", Meta{TTL: 20 * time.Minute})
+	r.put("long", "v", Meta{TTL: 40 * time.Minute})
+	r.close()
+	r.clock.Jump(30 * time.Minute)
+	r.open()
+	r.want("short", "")
+	r.want("long", "v")
+	r.put("mark", "v", Meta{TTL: time.Hour})
+	r.close()
+	r.clock.Jump(-9 * time.Minute)
+	r.open()
+	r.want("short", "")
+	r.want("long", "v")
+	r.clock.Advance(10 * time.Minute)
+	r.want("long", "")
+}
+
 func TestMarkFarAheadBeginsNewGeneration(t *testing.T) {
 	r := newRig(t, nil)
 	r.put("a", "v", Meta{TTL: 24 * time.Hour})

@@ -3,10 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"stagecache/tier"
 )
@@ -91,4 +93,28 @@ func TestBudgetFillsTheDisk(t *testing.T) {
 			t.Errorf("%d bytes for %d on disk: the index gets %d of %d", o.Memory, o.Capacity, b.index, need)
 		}
 	}
+}
+
+// Guards against a start that refuses a store because its capacity was lowered.
+func TestLessCapacityThanIsStored(t *testing.T) {
+	r := newScratchRig(t, func(o *Options) { o.Capacity, o.Memory, o.Block = 64<<20, 0, true })
+	const entries = 400
+	for i := range entries {
+		r.put(fmt.Sprint("k", i), string(noise(i, 100_000)), Meta{TTL: time.Hour})
+	}
+	r.sync()
+	before := r.s.Stats().DiskBytes
+	r.close()
+	r.o.Capacity = 24 << 20
+	r.open()
+	// The first puts find no room until what is worth least has gone.
+	r.put("new", "v", Meta{TTL: time.Hour})
+	r.sync()
+	r.want("new", "v")
+	st := r.s.Stats()
+	if before < 40_000_000 || st.DiskBytes > r.o.Capacity || st.Evictions == 0 || st.Entries < 50 {
+		t.Errorf("of %d bytes %d stayed with %d entries, %d evicted; the capacity is %d", before, st.DiskBytes, st.Entries, st.Evictions, r.o.Capacity)
+	}
+	r.want(fmt.Sprint("k", entries-1), string(noise(entries-1, 100_000)))
+	r.want("k0", "")
 }

@@ -115,32 +115,3 @@ func TestPutsDuringACompactionWin(t *testing.T) {
 	l.reopen()
 	check("after a restart")
 }
-
-// A store that is opened with less capacity than it holds gives up what is worth least, and goes on.
-func TestLessCapacityThanIsStored(t *testing.T) {
-	l := newLife(t, nil)
-	for n := range 2000 {
-		l.mustPut(n, uint64(n+1), 2000, time.Hour)
-		if n%50 == 49 {
-			l.sync()
-		}
-	}
-	before := l.d.Stats().DiskBytes
-	change := l.change
-	l.change = func(o *DiskOptions) {
-		if change != nil {
-			change(o)
-		}
-		o.Capacity = before / 4
-	}
-	l.reopen()
-	l.house()
-	if st := l.d.Stats(); st.DiskBytes > before/4 || st.Evicted == 0 {
-		t.Errorf("%d bytes of %d stayed, the capacity is %d; %d entries evicted", st.DiskBytes, before, before/4, st.Evicted)
-	}
-	l.wantSeq(1999, 2000, "the newest")
-	l.mustPut(5000, 5000, 2000, time.Hour)
-	l.sync()
-	l.wantSeq(5000, 5000, "put after it")
-	l.wantSeq(0, 0, "the oldest")
-}
