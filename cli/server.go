@@ -179,19 +179,31 @@ func (s *Server) Failed() <-chan error { return s.failed }
 
 // waitForIndexes returns when every stage can find what it has, or after LoadWait: what is not found is then a miss.
 func (s *Server) waitForIndexes(ctx context.Context) error {
-	late := time.NewTimer(s.o.LoadWait)
-	defer late.Stop()
+	var indexes []<-chan struct{}
 	for _, st := range s.gateway.Stores() {
+		indexes = append(indexes, st.Ready())
+	}
+	all, err := waitAll(ctx, indexes, s.o.LoadWait)
+	if err == nil && !all {
+		s.log.Warn("the index is still being loaded; what it does not have yet is a miss")
+	}
+	return err
+}
+
+// waitAll waits until all are closed, and no longer than most for all of them together.
+func waitAll(ctx context.Context, closed []<-chan struct{}, most time.Duration) (all bool, err error) {
+	late := time.NewTimer(most)
+	defer late.Stop()
+	for _, c := range closed {
 		select {
-		case <-st.Ready():
+		case <-c:
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-late.C:
-			s.log.Warn("the index is still being loaded; what it does not have yet is a miss")
-			return nil
+			return false, nil
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // notReady answers /readyz: nil when the data port is open and every index is loaded, else what is in the way.
