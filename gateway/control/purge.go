@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"stagecache/engine"
+	"stagecache/gateway/policy"
 )
 
 // PurgeRequest says what to purge: exactly one of Path and Tag is set.
@@ -60,7 +61,7 @@ func (p PurgeRequest) target() (engine.Target, error) {
 	}
 	// What a "*" means is settled before escapes are decoded: "%2A" is a star that is part of a name.
 	star := strings.IndexByte(p.Path, '*')
-	path := decodePath(p.Path)
+	path := policy.DecodedPath(p.Path)
 	switch {
 	case star < 0:
 		return engine.Path(path), nil
@@ -68,37 +69,4 @@ func (p PurgeRequest) target() (engine.Target, error) {
 		return engine.Prefix(strings.TrimSuffix(path, "*")), nil
 	}
 	return engine.Pattern(path), nil
-}
-
-// decodePath decodes each percent escape once. What is not an escape stays as it is, as in the paths of requests.
-func decodePath(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, ok1 := unhex(s[i+1])
-			lo, ok2 := unhex(s[i+2])
-			if ok1 && ok2 {
-				b = append(b, hi<<4|lo)
-				i += 2
-				continue
-			}
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }

@@ -3,6 +3,7 @@ package sigv4
 import (
 	"encoding/hex"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,9 +122,9 @@ func canonicalQuery(raw string, presigned bool) (string, error) {
 			return "", refuse("the query has an empty parameter")
 		}
 		name, value, _ := strings.Cut(text, "=")
-		name, ok := unescape(name)
-		value, ok2 := unescape(value)
-		if !ok || !ok2 {
+		name, err := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		if err != nil || err2 != nil {
 			return "", refuse("the query has a percent sign that begins no escape")
 		}
 		if presigned && name == "X-Amz-Signature" {
@@ -163,44 +164,4 @@ func escape(s string, path bool) string {
 		}
 	}
 	return string(b)
-}
-
-// unescape decodes percent escapes and, as in forms, the plus sign. It reports false for an escape that is none.
-func unescape(s string) (string, bool) {
-	if !strings.ContainsAny(s, "%+") {
-		return s, true
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '+':
-			b = append(b, ' ')
-		case '%':
-			if i+2 >= len(s) {
-				return "", false
-			}
-			hi, ok := unhex(s[i+1])
-			lo, ok2 := unhex(s[i+2])
-			if !ok || !ok2 {
-				return "", false
-			}
-			b = append(b, hi<<4|lo)
-			i += 2
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return string(b), true
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }

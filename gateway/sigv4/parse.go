@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,7 +80,7 @@ func QueryKeyID(rawQuery string) string {
 	}
 	for pair := range strings.SplitSeq(rawQuery, "&") {
 		if value, ok := strings.CutPrefix(pair, "X-Amz-Credential="); ok {
-			scope, _ := unescape(value)
+			scope, _ := url.QueryUnescape(value)
 			id, _, _ := strings.Cut(scope, "/")
 			return id
 		}
@@ -97,7 +98,7 @@ func StripQuery(rawQuery string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(rawQuery, "&") {
 		name, _, _ := strings.Cut(pair, "=")
-		if name, ok := unescape(name); ok && slices.Contains(queryNames, name) {
+		if name, err := url.QueryUnescape(name); err == nil && slices.Contains(queryNames, name) {
 			continue
 		}
 		kept = append(kept, pair)
@@ -156,12 +157,12 @@ func parseQuery(r *Request) (*Signature, error) {
 	fields := make(map[string]string, len(queryNames))
 	for pair := range strings.SplitSeq(r.RawQuery, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		name, ok := unescape(name)
-		if !ok || !slices.Contains(queryNames, name) {
+		name, err := url.QueryUnescape(name)
+		if err != nil || !slices.Contains(queryNames, name) {
 			continue
 		}
-		text, ok := unescape(value)
-		if _, twice := fields[name]; !ok || twice {
+		text, err := url.QueryUnescape(value)
+		if _, twice := fields[name]; err != nil || twice {
 			return nil, refuse("the parameter %s is malformed", name)
 		}
 		fields[name] = text
