@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
+
+	"stagecache/internal/spelling"
 )
 
 // maxValues bounds how many values one file may stand for once its aliases are followed: a few nested lists of aliases
@@ -186,7 +188,7 @@ func (r *reader) unknown(kn *yaml.Node, k *key, field string) {
 		}
 	case name == "<<":
 		hint = "merge keys are not supported: write the keys out"
-	case near != "" && (len(elsewhere) == 0 || distance(plain(name), plain(near)) < 2):
+	case near != "" && (len(elsewhere) == 0 || spelling.Distance(plain(name), plain(near)) < 2):
 		hint = "did you mean " + quote(near) + "?"
 	case len(elsewhere) > 0:
 		hint = quote(name) + " belongs under " + strings.Join(elsewhere, " or ")
