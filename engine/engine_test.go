@@ -315,6 +315,32 @@ func TestPurges(t *testing.T) {
 	}
 }
 
+// A lease whose key is only a name for those who wait together depends on the entry that it is about.
+func TestFillUnderAnotherNameDoesNotLandAfterAPurge(t *testing.T) {
+	ctx := context.Background()
+	r := newRig(t, nil)
+	o := LeaseOptions{About: []byte("a")}
+	early, err := r.s.Lease(ctx, []byte("class"), o)
+	if err != nil || !early.Held {
+		t.Fatalf("%+v, %v", early, err)
+	}
+	if _, err := r.s.Purge(ctx, Key([]byte("a")), Hard); err != nil {
+		t.Fatal(err)
+	}
+	late, err := r.s.Lease(ctx, []byte("class"), o)
+	if err != nil || !late.Held {
+		t.Fatalf("a lease after the purge joined the old fill: %+v, %v", late, err)
+	}
+	if err := early.PutKey([]byte("variant of a"), []byte("old"), minute("/x/y")); !errors.Is(err, ErrPurged) {
+		t.Fatalf("the early fill landed: %v", err)
+	}
+	r.want("variant of a", "")
+	if err := late.PutKey([]byte("variant of a"), []byte("new"), minute("/x/y")); err != nil {
+		t.Fatal(err)
+	}
+	r.want("variant of a", "new")
+}
+
 func TestFillThatBeganBeforeAPurgeDoesNotLand(t *testing.T) {
 	ctx := context.Background()
 	ways := map[string]func(*Store) error{

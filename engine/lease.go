@@ -31,6 +31,7 @@ type flight struct {
 	s        *Store
 	st       *stripe // the key's
 	key      []byte
+	about    []byte // LeaseOptions.About; nil: the key says it
 	gen      *generation
 	stamp    uint64 // read when the lease was taken
 	data     any
@@ -44,7 +45,10 @@ type flight struct {
 
 // LeaseOptions widen what a lease asks for.
 type LeaseOptions struct {
-	Path    string        // as in Meta.Path: shows that a purge has made a running fill too old to wait for
+	Path string // as in Meta.Path: shows that a purge has made a running fill too old to wait for
+	// About is the key of the entry that is filled, where the lease's own is only a name for those who wait together: a purge of
+	// it counts like one of the lease's key.
+	About   []byte
 	Timeout time.Duration // the lease ends by itself after this; 0: Options.LeaseTimeout
 	Refresh bool          // a fill is wanted even where a fresh entry exists
 	// Data is called when a new lease is held; what it returns is given to the holder and to every waiter.
@@ -83,7 +87,7 @@ func (s *Store) Lease(ctx context.Context, key []byte, o LeaseOptions) (*Lease, 
 	}
 	g := s.gen.Load()
 	f := st.flights[string(key)]
-	if f != nil && f.gen == g && !g.purges.mayTouch(f.stamp, key, []byte(o.Path)) {
+	if f != nil && f.gen == g && !g.purges.mayTouch(f.stamp, key, []byte(o.Path)) && !f.purged() {
 		return &Lease{f: f}, nil
 	}
 	if !o.Refresh {
@@ -96,7 +100,7 @@ func (s *Store) Lease(ctx context.Context, key []byte, o LeaseOptions) (*Lease, 
 		// who asked earlier; its Put is refused.
 		f.end(Entry{}, ErrPurged)
 	}
-	f = &flight{s: s, st: st, key: bytes.Clone(key), gen: g, stamp: g.purges.newest.Load()}
+	f = &flight{s: s, st: st, key: bytes.Clone(key), about: bytes.Clone(o.About), gen: g, stamp: g.purges.newest.Load()}
 	f.held = Lease{Held: true, f: f}
 	if o.Data != nil {
 		f.data = o.Data()
@@ -164,6 +168,13 @@ func (s *Store) peek(g *generation, key []byte) (Entry, bool) {
 	e, ok := s.admit(g, key, out, f, now)
 	e.Tier = Disk
 	return e, ok && !e.Stale
+}
+
+// purged reports whether the key of the lease, or of what it is about, was purged since the fill began.
+func (f *flight) purged() bool {
+	own := f.gen.purges.judge(f.stamp, f.key, nil, nil)
+	about := f.gen.purges.judge(f.stamp, f.about, nil, nil)
+	return own.hard || own.soft || about.hard || about.soft
 }
 
 // end closes the flight, and frees its key for the next lease. The caller holds its stripe.
@@ -290,7 +301,7 @@ func (l *Lease) storeLocked(key, value []byte, m *Meta) (Entry, error) {
 		}
 	}
 	v := g.purges.judge(l.f.stamp, key, []byte(m.Path), tags)
-	if own := g.purges.judge(l.f.stamp, l.f.key, nil, nil); v.hard || v.soft || own.hard || own.soft {
+	if v.hard || v.soft || l.f.purged() {
 		return Entry{}, ErrPurged
 	}
 	return s.store(g, key, value, m, l.f.stamp)

@@ -99,7 +99,7 @@ func (x *exchange) miss(why string, stale *found) {
 			key = binary.BigEndian.AppendUint64([]byte(classAlone), aloneCount.Add(1))
 		}
 		lease, err := x.store.Lease(x.r.Context(), key, engine.LeaseOptions{
-			Path: policy.DecodedPath(x.below), Timeout: 2 * x.backend.cfg.Timeout, Refresh: refresh,
+			Path: policy.DecodedPath(x.below), About: x.key, Timeout: 2 * x.backend.cfg.Timeout, Refresh: refresh,
 			Data: func() any { return newFill(true) },
 		})
 		if err != nil {
@@ -200,7 +200,7 @@ func (x *exchange) refresh() {
 		return // the last such answer was its client's alone; those who have neither refresh the entry
 	}
 	lease, err := x.store.Lease(x.g.ctx, key, engine.LeaseOptions{
-		Path: policy.DecodedPath(x.below), Timeout: 2 * x.backend.cfg.Timeout,
+		Path: policy.DecodedPath(x.below), About: x.key, Timeout: 2 * x.backend.cfg.Timeout,
 		Data: func() any { return newFill(false) },
 	})
 	if err != nil || !lease.Held {

@@ -50,7 +50,7 @@ func (x *exchange) partly() bool {
 		return true
 	}
 	lease, err := x.store.Lease(x.r.Context(), class, engine.LeaseOptions{
-		Path: policy.DecodedPath(x.below), Timeout: 2 * x.backend.cfg.Timeout, Data: func() any { return newFill(true) },
+		Path: policy.DecodedPath(x.below), About: x.key, Timeout: 2 * x.backend.cfg.Timeout, Data: func() any { return newFill(true) },
 	})
 	if err != nil || lease.Found != nil {
 		return false
