@@ -107,8 +107,9 @@ func listFiles(t *testing.T, fsys fs.FS) []string {
 		switch {
 		case err != nil:
 			return err
-		case name == ".git":
+		case name == ".git" && d.IsDir():
 			return fs.SkipDir
+		case name == ".git": // a file in a linked work tree, where SkipDir would skip all that follows
 		case d.Type().IsRegular():
 			all = append(all, name)
 		}
