@@ -176,8 +176,9 @@ func TestHostileAnswers(t *testing.T) {
 					}
 					if c.status == 0 && a.err == nil && a.status == 200 || c.status != 0 && (a.status != c.status || a.err != nil) ||
 						strings.Contains(a.cache(), "hit") || c.status != 0 && strings.Contains(a.cache(), "stored") {
-						// Where caching is off, an answer without a body is cut rather than replaced.
-						if !(path == "/prod/uncached" && c.name == "nothing of it" && a.err != nil) {
+						// Once the header is on its way, which it is where the backend's end comes a moment later, an answer without
+						// its body is cut rather than replaced.
+						if !(c.name == "nothing of it" && a.err != nil) {
 							t.Errorf("%s %d: got %d %q, %v, %q", path, i, a.status, a.body, a.err, a.cache())
 						}
 					}
