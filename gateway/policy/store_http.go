@@ -15,9 +15,12 @@ const downWindow = time.Hour
 // or one too long to follow; an answer to a request with Authorization, unless it says public, must-revalidate or s-maxage
 // (3.5); one to a request with cookies whose lifetime is not the backend's word, unless it says public; event streams.
 //
-// Not stored: what DecideAPIGateway leaves out for the method or the size; 206 (parts are kept elsewhere: see Part); any
+// Not stored: what DecideAPIGateway leaves out for the method or the size; what answers one request alone (304, 401, 412, 416,
+// 429, 431 and the like); 206 (parts are kept elsewhere: see Part); any
 // status without a lifetime that does not count as cacheable by default; and what is stale on arrival without a validator
 // or a window (RFC 5861) that would make it useful.
+//
+// Other errors than 404 and 410 are fresh for a minute at most, and never used stale.
 //
 // What comes with no-cache is stored if it has a validator, with no freshness.
 func DecideHTTP(in StoreInput) StoreDecision {
@@ -40,6 +43,8 @@ func DecideHTTP(in StoreInput) StoreDecision {
 		reason = ReasonMethod
 	case in.Status == 206 && !in.Part || in.Status < 200:
 		reason = ReasonRange
+	case aboutOneRequest(in.Status):
+		reason = ReasonStatus
 	case in.BodyTooLarge:
 		reason = ReasonTooLarge
 	case !tagsFit(in.Tags):
@@ -70,7 +75,27 @@ func DecideHTTP(in StoreInput) StoreDecision {
 	if cc.NoCache {
 		lifetime = 0
 	}
+	if isError(in.Status) {
+		lifetime, d.NeverStale = min(lifetime, maxErrorLife), true
+	}
 	return d.keep(&in, lifetime, stated)
+}
+
+// maxErrorLife bounds the freshness that a backend may state for an error. Many servers put the same Cache-Control on all that they
+// send, and a client that finds a header on which one chokes must not shut out everybody for as long (cpdos.org).
+const maxErrorLife = time.Minute
+
+// isError tells the statuses that are errors, but for those that say that there is nothing here, and for how long.
+func isError(status int) bool { return status >= 400 && status != 404 && status != 410 }
+
+// aboutOneRequest tells the statuses that answer something in the request that asked (its conditions, its range, its credentials,
+// its size, its speed) and so nobody else's, whatever lifetime they state. A 304 updates an entry (RFC 9111 4.3.4), and is none.
+func aboutOneRequest(status int) bool {
+	switch status {
+	case 304, 401, 407, 408, 411, 412, 413, 415, 416, 417, 421, 425, 426, 428, 429, 431:
+		return true
+	}
+	return false
 }
 
 // keep finishes the decision to store an answer, once its lifetime is known.

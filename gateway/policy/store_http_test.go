@@ -33,7 +33,12 @@ func TestDecideHTTP(t *testing.T) {
 		{"no lifetime, and a status that is not kept by itself", h("Etag", `"a"`), func(i *in) { i.Status = 302 }, out{Reason: ReasonStatus}},
 		{"D9: negative_ttl", h(), func(i *in) { i.Status, i.NegativeTTL = 404, 5*s }, out{Store: true, TTL: 5 * s}},
 		{"D9: none", h(), func(i *in) { i.Status = 410 }, out{Reason: ReasonNegativeTTL}},
-		{"D9: an error by its own word", h("Cache-Control", "max-age=5"), func(i *in) { i.Status = 503 }, out{Store: true, TTL: 5 * s}},
+		{"D9: an error by its own word", h("Cache-Control", "max-age=5"), func(i *in) { i.Status = 503 }, out{Store: true, TTL: 5 * s, NeverStale: true}},
+		{"D9, D11: for a minute at most", h("Cache-Control", "max-age=86400, stale-while-revalidate=86400"), func(i *in) { i.Status = 400 }, out{Store: true, TTL: 60 * s, NeverStale: true}},
+		{"but for what is not there", h("Cache-Control", "max-age=86400"), func(i *in) { i.Status = 404 }, out{Store: true, TTL: 86400 * s}},
+		{"9111 4.3.4: a 304 is no answer to keep", h("Cache-Control", "max-age=60"), func(i *in) { i.Status = 304 }, out{Reason: ReasonStatus}},
+		{"D11: nor is a 412", h("Cache-Control", "max-age=60"), func(i *in) { i.Status = 412 }, out{Reason: ReasonStatus}},
+		{"D11: nor a 431", h("Cache-Control", "max-age=60"), func(i *in) { i.Status = 431 }, out{Reason: ReasonStatus}},
 
 		{"9111 5.2.2.5: no-store", h("Cache-Control", "no-store, max-age=60"), nil, out{Reason: ReasonNoStore, Private: true}},
 		{"9111 5.2.2.7: private", h("Cache-Control", "private, max-age=60"), nil, out{Reason: ReasonPrivate, Private: true}},
