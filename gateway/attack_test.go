@@ -162,6 +162,11 @@ func TestHostileAnswers(t *testing.T) {
 		{"no end told", "HTTP/1.1 200 OK\r\n\r\nab", 200},
 		{"old", "HTTP/1.0 200 OK\r\n\r\nab", 200},
 		{"a large header", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100_000) + "\r\nContent-Length: 0\r\n\r\n", 502},
+		{"a space before a colon", "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length : 2\r\n\r\nab", 502},
+		{"chunks behind a space", "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", 502},
+		{"a name with a space", "HTTP/1.1 200 OK\r\nX A: 1\r\nContent-Length: 2\r\n\r\nab", 502},
+		{"NUL", "HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\nab", 502},
+		{"a bare CR", "HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\nContent-Length: 2\r\n\r\nab", 502},
 		{"endless information", strings.Repeat("HTTP/1.1 103 X\r\nX: y\r\n\r\n", 10_000), 502},
 		{"a chunked length", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 502},
 	} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stagecache/gateway/config"
+	"stagecache/gateway/policy"
 )
 
 // maxResponseHeader is how large the header of a backend's answer may be.
@@ -119,7 +120,7 @@ func (b *backend) ask(ctx context.Context, req *http.Request) (*upstream, *probl
 		cancel(errDone)
 		return nil, p
 	}
-	if !isAnswer(resp.StatusCode) {
+	if !isAnswer(resp.StatusCode) || !policy.Sound(resp.Header) {
 		cancel(errDone)
 		resp.Body.Close()
 		return nil, errBadAnswer

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // modes are the two ways to decide on freshness; what attackers do must fail in both.
@@ -43,6 +44,9 @@ func TestAnErrorOfOneIsNotForAll(t *testing.T) {
 			"cookie":          "Cookie: \x7f=\"",
 			"origin":          "Origin: nonsense",
 			"early":           "Early-Data: 1",
+			"underscores":     "X_Forwarded_Host: evil\r\nIf_None_Match: *\r\nX_HTTP_Method_Override: DELETE\r\nContent_Type: x\r\nTransfer_Encoding: chunked",
+			"proxy":           "Proxy: http://evil/",
+			"middleware":      "X-Middleware-Prefetch: 1\r\nX-Invoke-Status: 500",
 		} {
 			t.Run(mode+"/"+name, func(t *testing.T) {
 				r := newRig(t, option)
@@ -52,6 +56,9 @@ func TestAnErrorOfOneIsNotForAll(t *testing.T) {
 						size += len(name)*len(v) + len(strings.Join(v, ""))
 					}
 					if size > 1000 {
+						if mode == "http" {
+							w.Header().Set("Cache-Control", "max-age=3600") // on everything, errors too
+						}
 						http.Error(w, "too large", http.StatusBadRequest)
 						return
 					}
@@ -92,6 +99,108 @@ func TestNoErrorLives(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Answers that are about the request that asked are nobody else's, whatever lifetime the backend states for them, and no error is
+// for longer than a minute.
+func TestWhatABackendSaysOfErrors(t *testing.T) {
+	for status, kept := range map[int]bool{
+		304: false, 401: false, 407: false, 408: false, 411: false, 412: false, 413: false, 415: false, 416: false, 417: false, 421: false, 425: false, 426: false,
+		428: false, 429: false, 431: false, 400: true, 403: true, 500: true, 503: true,
+	} {
+		r := newRig(t, modes["http"])
+		r.backend.serve(fixed(status, "", "Cache-Control", "max-age=3600, stale-while-revalidate=3600, stale-if-error=3600"))
+		path := fmt.Sprintf("/prod/%d", status)
+		r.get(path)
+		if a := r.get(path); strings.HasPrefix(a.cache(), "stagecache; hit") != kept {
+			t.Errorf("%d: %s", status, a.cache())
+		}
+		r.clock.Advance(61 * time.Second)
+		r.backend.serve(fixed(200, "better", "Cache-Control", "no-store"))
+		if a := r.get(path); a.body != "better" {
+			t.Errorf("%d, a minute later: %d, %s", status, a.status, a.cache())
+		}
+	}
+}
+
+// A backend that makes variables of header fields, as CGI, WSGI and PHP do, reads X_Tenant as X-Tenant: what is keyed, or named by
+// Vary, must not be chosen by another spelling of it, and nothing that matters may be smuggled past the gateway in one.
+func TestOtherSpellingsOfHeaders(t *testing.T) {
+	for mode, option := range modes {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, option, withMethods(`"GET /keyed": {key: {headers: [X-Tenant]}}
+"GET /named": {key: {headers: [api_key]}}`))
+			r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+				w.Header().Set("Vary", "Accept-Language")
+				env := make(map[string]string)
+				for name, v := range q.Header {
+					name = strings.ToUpper(strings.Map(func(c rune) rune {
+						if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+							return c
+						}
+						return '_'
+					}, name))
+					env[name] += strings.Join(v, ",")
+				}
+				fmt.Fprint(w, env)
+			})
+			for _, evil := range []string{
+				"X_Forwarded_Host: evil", "X_Tenant: evil", "x.tenant: evil", "Accept_Language: evil", "If_None_Match: evil", "X_Original_URL: evil", "Cookie_: evil",
+				"Content_Type: evil", "X-Forwarded_Proto: evil", "X_Real_Ip: evil", "Proxy: evil", "X-Real-Ip: evil",
+			} {
+				for _, path := range []string{"/prod/x", "/prod/keyed", "/prod/named"} {
+					r.raw("GET " + path + "?" + evil[:6] + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + evil + "\r\n\r\n")
+					if _, rest := r.raw("GET " + path + "?" + evil[:6] + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); strings.Contains(rest, "evil") {
+						t.Errorf("%s, %s: anybody gets\n%s", path, evil, rest)
+					}
+				}
+			}
+			_, rest := r.raw("GET /prod/named HTTP/1.1\r\nHost: a\r\nConnection: close\r\napi_key: mine\r\n\r\n")
+			if !strings.Contains(rest, "API_KEY:mine") {
+				t.Errorf("a header that the settings name did not come through:\n%s", rest)
+			}
+			_, rest = r.raw("GET /prod/uncached HTTP/1.1\r\nHost: a\r\nConnection: close\r\napi_key: mine\r\nX_Forwarded_For: evil\r\nContent_Length: evil\r\nTransfer_Encoding: evil\r\n\r\n")
+			if strings.Contains(rest, "evil") || !strings.Contains(rest, "API_KEY:mine") {
+				t.Errorf("where nothing is cached:\n%s", rest)
+			}
+		})
+	}
+}
+
+// With an allow-list the backend gets those cookies that are in the key, and no others: also an answer that says it is for everybody
+// then holds nothing that one client chose.
+func TestOnlyKeyedCookiesAreForwarded(t *testing.T) {
+	for mode, option := range modes {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, option, withMethods(`"GET /list": {forward_headers: [X-A], key: {cookies: [s, t]}}
+"GET /all": {forward_headers: [cookie], key: {cookies: [s]}}`))
+			r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+				w.Header().Set("Cache-Control", "public, max-age=60")
+				fmt.Fprintf(w, "%q", q.Header["Cookie"])
+			})
+			r.want(r.get("/prod/list", "Cookie", "x=evil; t=2;s=1 ; s=3;evil; y=evil"), 200, `["s=1; s=3; t=2"]`, "stagecache; fwd=uri-miss; stored")
+			r.want(r.get("/prod/list", "Cookie", "s=1; t=2; s=3"), 200, `["s=1; s=3; t=2"]`, "stagecache; hit")
+			r.want(r.get("/prod/list", "Cookie", "z=evil"), 200, `[]`, "stagecache; fwd=uri-miss; stored")
+			r.want(r.get("/prod/list"), 200, `[]`, "stagecache; hit")
+			r.want(r.get("/prod/all", "Cookie", "s=1; z=2"), 200, `["s=1; z=2"]`, "stagecache; fwd=uri-miss")
+		})
+	}
+}
+
+// A connection on which a malformed request came ends with the answer: what follows may be part of it to somebody.
+func TestAMalformedRequestEndsItsConnection(t *testing.T) {
+	r := newRig(t)
+	for _, request := range []string{
+		"GET /prod/x HTTP/1.1\r\nHost:\r\n\r\n", "GET /prod/a#b HTTP/1.1\r\nHost: a\r\n\r\n", "GET /prod/%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /prod/x\\y HTTP/1.1\r\nHost: a\r\n\r\n", "GET /prod/../../x HTTP/1.1\r\nHost: a\r\n\r\n", "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+		"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "CONNECT /prod/x HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		_, rest := r.raw(request + "GET /prod/smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+		if strings.Contains(rest, "smuggled") || !strings.Contains(rest, "Connection: close") {
+			t.Errorf("%q:\n%s", request, rest)
+		}
+	}
+	r.wantAsked(0)
 }
 
 // A page of one's own under a name that looks public stays one's own, whatever the backend makes of the path.

@@ -114,7 +114,7 @@ func (p *copyBuffers) Put(b []byte) {
 func (x *exchange) classify() {
 	m := x.m
 	x.auth = x.has(hasAuthorization) && !m.keysAuth && len(x.header["Authorization"]) > 0 && m.forwards("Authorization")
-	x.cookies = x.has(hasCookie) && !m.keysCookie && len(x.header["Cookie"]) > 0 && m.forwards("Cookie") && !allKeyed(x.header["Cookie"], m.cookies)
+	x.cookies = x.has(hasCookie) && !m.keysCookie && !m.onlyKeyedCookies && len(x.header["Cookie"]) > 0 && m.forwards("Cookie") && !allKeyed(x.header["Cookie"], m.cookies)
 }
 
 // allKeyed tells whether every cookie of a request is part of the key. What is not a plain name=value is not: a backend may

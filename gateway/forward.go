@@ -120,6 +120,10 @@ func (x *exchange) outHeader(shared bool) http.Header {
 	h := x.header.Clone()
 	policy.RemoveHopByHop(h)
 	policy.RemoveUnkeyed(h)
+	if shared || !x.client.trusted {
+		policy.RemoveClaims(h, x.m.spelled)
+	}
+	policy.RemoveAliases(h, true, x.m.spelled)
 	// What is keyed is forwarded, even if it is one of the fields that are removed because they usually are not.
 	for _, name := range x.m.keyHeaders {
 		if v, ok := x.header[name]; ok && h[name] == nil && removable(name) {
@@ -141,8 +145,14 @@ func (x *exchange) outHeader(shared bool) http.Header {
 		x.removeClaims(h)
 	}
 	setAcceptEncoding(h)
-	if x.m.IgnoreCookies {
+	switch {
+	case x.m.IgnoreCookies:
 		delete(h, "Cookie")
+	case x.m.onlyKeyedCookies:
+		delete(h, "Cookie")
+		if v := x.keyedCookies(); v != "" {
+			h["Cookie"] = []string{v}
+		}
 	}
 	if x.m.forward != nil {
 		allowed := x.m.forward
@@ -153,6 +163,17 @@ func (x *exchange) outHeader(shared bool) http.Header {
 	}
 	x.finishHeader(h)
 	return h
+}
+
+// keyedCookies is a Cookie header of what the key holds of the client's, and nothing else.
+func (x *exchange) keyedCookies() string {
+	var pairs []string
+	for _, name := range x.m.cookies {
+		for _, value := range policy.Cookie(x.header["Cookie"], name) {
+			pairs = append(pairs, name+"="+value)
+		}
+	}
+	return strings.Join(pairs, "; ")
 }
 
 // bodyFields are the fields about a body that a request with one keeps; they are keyed with it.

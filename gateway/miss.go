@@ -44,8 +44,9 @@ func (x *exchange) answer() {
 	if x.auth {
 		why = policy.ForwardRequest
 	}
-	if x.want.NoStore {
-		x.forward(why, f) // its answer must not be stored (RFC 9111 5.2.1.5), so nobody need wait for it
+	if x.want.NoStore || policy.Oversized(x.header) {
+		// Its answer must not be stored (RFC 9111 5.2.1.5), or may well be an error that is this client's doing: nobody need wait.
+		x.forward(why, f)
 		return
 	}
 	if x.head {
@@ -192,7 +193,7 @@ func (x *exchange) miss(why string, stale *found) {
 
 // refresh fetches the entry anew in the background, unless somebody does already.
 func (x *exchange) refresh() {
-	if x.head || x.g.ctx.Err() != nil {
+	if x.head || x.g.ctx.Err() != nil || policy.Oversized(x.header) {
 		return
 	}
 	key := x.classKey()

@@ -33,6 +33,7 @@ func (x *exchange) bypass(why string) {
 				}
 			}
 		}
+		policy.RemoveAliases(h, false, nil)
 		if n, ok := x.maxForwards(); ok {
 			h["Max-Forwards"] = []string{strconv.FormatUint(n-1, 10)}
 		}
@@ -65,6 +66,7 @@ func (x *exchange) forward(why string, stale *found) {
 var (
 	errUseStale = errors.New("a stale answer is better than this one")
 	errNoAnswer = errors.New("the backend's status ends no request")
+	errUnsound  = errors.New("the backend's answer has a header field whose name is none")
 )
 
 // proxy streams a request to the backend and its answer back. A stale entry, if there is one, stands in for a failure.
@@ -162,10 +164,17 @@ type hopByHop struct{ next http.RoundTripper }
 
 func (t hopByHop) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(req)
-	if err == nil && resp.StatusCode != http.StatusSwitchingProtocols {
+	if err != nil {
+		return nil, err
+	}
+	if !policy.Sound(resp.Header) {
+		resp.Body.Close()
+		return nil, errUnsound
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
 		policy.RemoveHopByHop(resp.Header)
 	}
-	return resp, err
+	return resp, nil
 }
 
 // maxForwards is what an OPTIONS request says of how many more gateways may pass it on (RFC 9110 7.6.2).

@@ -20,11 +20,15 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		c.lane.posted = r.Method == http.MethodPost
 	}
 	x.client = x.state.clientOf(r)
-	if p := x.accept(); p != nil {
-		x.fail(p)
-		return
+	p := x.accept()
+	if p == nil {
+		p = x.find()
 	}
-	if p := x.find(); p != nil {
+	if p != nil {
+		if r.ProtoMajor == 1 && (p.status == http.StatusBadRequest || r.Method == http.MethodConnect) {
+			// Whoever sent this may see the end of the message elsewhere: what follows is not worth guessing at.
+			w.Header()["Connection"] = []string{"close"}
+		}
 		x.fail(p)
 		return
 	}

@@ -28,7 +28,11 @@ type method struct {
 	keysCookie bool     // the whole Cookie header is
 	keyHeaders []string // canonical names of all headers in the key, whatever the mode
 	forward    []string // the allow-list with what is keyed; nil: everything is forwarded
-	plainVary  bool     // forwarded headers are the client's own, so that variants can be told apart without building the request
+	spelled    []string // the headers that the settings name; they are forwarded however their names look
+	// onlyKeyedCookies tells that of the client's cookies the backend gets those in the key: there is an allow-list, on which Cookie
+	// is not.
+	onlyKeyedCookies bool
+	plainVary        bool // forwarded headers are the client's own, so that variants can be told apart without building the request
 }
 
 func newMethod(s config.Settings, mode, verb, template string) (*method, error) {
@@ -63,9 +67,11 @@ func newMethod(s config.Settings, mode, verb, template string) (*method, error) 
 	if s.ForwardHeaders != nil {
 		m.forward = append(append(make([]string, 0, 16), s.ForwardHeaders...), m.keyHeaders...)
 		if len(m.cookies) > 0 {
+			m.onlyKeyedCookies = !slices.ContainsFunc(m.forward, func(n string) bool { return strings.EqualFold(n, "Cookie") })
 			m.forward = append(m.forward, "Cookie")
 		}
 	}
+	m.spelled = append(slices.Clip(m.forward), m.keyHeaders...)
 	m.plainVary = m.forward == nil
 	return m, nil
 }

@@ -34,6 +34,7 @@ func TestASecondClientSeesNothingOfTheFirst(t *testing.T) {
 		X-Forwarded-Server X-Forwarded-For X-Forwarded-Path X-Forwarded X-Host X-HTTP-Host-Override X-Original-Host Forwarded Forwarded-For
 		X-Original-URL X-Rewrite-URL X-Override-URL X-HTTP-Method-Override X-HTTP-Method X-Method-Override Origin Via CDN-Loop Range If-Range
 		If-None-Match If-Match If-Modified-Since If-Unmodified-Since If-Marked Content-Type Content-Encoding Content-Marked
+		X-Backend-Host Proxy X-Real-Ip True-Client-Ip X-Client-Ip X_Forwarded_Host X_Anything Accept_Language Cookie. X-Forwarded_Proto X-Middleware-Subrequest
 		Connection Keep-Alive Proxy-Authorization Proxy-Connection TE Trailer Upgrade Cookie Authorization Accept-Encoding Expect Host`)
 	// With an allow-list nothing else gets through either.
 	others := strings.Fields(`Accept Accept-Language Accept-Charset User-Agent Referer X-Anything Cache-Control Pragma X-Api-Key Dnt Priority
@@ -47,16 +48,19 @@ func TestASecondClientSeesNothingOfTheFirst(t *testing.T) {
 	}{
 		{"all forwarded", "/prod/x", always, nil},
 		{"an allow-list", "/prod/allowed", append(others, always...), nil},
+		{"keyed cookies and an allow-list", "/prod/cookies", append(others, always...), nil},
 		{"declared", "/prod/declared", always, nil},
 		{"a trusted peer", "/prod/x", always, []option{withTop("trusted_proxies: [127.0.0.0/8]")}},
 		{"mode http", "/prod/x", always, []option{httpMode}},
 		{"mode http and an allow-list", "/prod/allowed", append(others, always...), []option{httpMode}},
+		{"mode http, keyed cookies and an allow-list", "/prod/cookies", append(others, always...), []option{httpMode}},
 		{"mode http and a trusted peer", "/prod/x", always, []option{httpMode, withTop("trusted_proxies: [127.0.0.0/8]")}},
 		{"a trusted peer and an allow-list", "/prod/allowed", append(others, always...), []option{withTop("trusted_proxies: [127.0.0.0/8]")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, append(c.options, withMethods(`
 "GET /allowed/{id}": {forward_headers: [X-Kept]}
+"GET /cookies/{id}": {forward_headers: [X-Kept], key: {cookies: [session]}}
 "GET /declared/{id}": {key: {mode: declared}, cacheKeyParameters: [method.request.path.id]}`))...)
 			r.backend.serve(mirror)
 			rnd := rand.New(rand.NewPCG(1, 2))

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,11 +48,52 @@ func TestHeaders(t *testing.T) {
 		{"D10: allow-list", func(h header) { KeepOnly(h, []string{"accept-language", "X-Tenant"}) },
 			header{"Accept-Language": {"a"}, "X-Tenant": {"b"}, "Accept-Encoding": {"c"}, "Host": {"d"}, "Via": {"e"}, "X-Forwarded-For": {"f"}, "Cdn-Loop": {"g"}, "User-Agent": {"x"}, "Cookie": {"x"}, "Authorization": {"x"}, "Origin": {"x"}},
 			header{"Accept-Language": {"a"}, "X-Tenant": {"b"}, "Accept-Encoding": {"c"}, "Host": {"d"}, "Via": {"e"}, "X-Forwarded-For": {"f"}, "Cdn-Loop": {"g"}}},
+		{"CGI: other spellings of what steers", func(h header) { RemoveAliases(h, false, nil) },
+			header{"X_forwarded_host": {"a"}, "Transfer_encoding": {"a"}, "Content.length": {"a"}, "X_http_method_override": {"a"}, "X_real_ip": {"a"}, "Cookie~": {"a"},
+				"Proxy_connection": {"a"}, "If_none_match": {"a"}, "api_key": {"b"}, "X-Forwarded-Host": {"c"}},
+			header{"Cookie~": {"a"}, "api_key": {"b"}, "X-Forwarded-Host": {"c"}}},
+		{"CGI: any other spelling, where the answer is for others too", func(h header) { RemoveAliases(h, true, []string{"API_key"}) },
+			header{"Api_key": {"a"}, "X_tenant": {"b"}, "Accept_language": {"c"}, "X!y": {"d"}, "X-Tenant": {"e"}},
+			header{"Api_key": {"a"}, "X-Tenant": {"e"}}},
+		{"what clients say of their address", func(h header) { RemoveClaims(h, []string{"x-client-ip"}) },
+			header{"X-Real-Ip": {"a"}, "True-Client-Ip": {"b"}, "X-Client-Ip": {"c"}, "X-Forwarded-For": {"d"}}, header{"X-Client-Ip": {"c"}, "X-Forwarded-For": {"d"}}},
 		{"User-Agent if listed", func(h header) { KeepOnly(h, []string{"User-Agent"}) }, header{"User-Agent": {"x"}, "Accept": {"y"}}, header{"User-Agent": {"x"}}},
 	} {
 		c.do(c.in)
 		if d := cmp.Diff(c.want, c.in); d != "" {
 			t.Errorf("%s: %s", c.source, d)
+		}
+	}
+}
+
+// A trailer must not become a header field that matters, whatever the backend makes of its name.
+func TestMayBeTrailer(t *testing.T) {
+	for name, want := range map[string]bool{
+		"X-Checksum": true, "x_checksum": true, "Server-Timing": true, "Content-Length": false, "content_length": false, "Host": false, "Cookie": false,
+		"X_Forwarded_For": false, "X-Real-IP": false, "Transfer.Encoding": false, "X-HTTP-Method-Override": false, "Authorization": false, "Te": false,
+	} {
+		if got := MayBeTrailer(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestSound(t *testing.T) {
+	for name, want := range map[string]bool{"X-A": true, "x_a!": true, "X A": false, "Content-Length ": false, "": false, "X(": false, "X\xe4": false} {
+		if got := Sound(header{"Date": {"x"}, name: {"x"}}); got != want {
+			t.Errorf("%q: %t", name, got)
+		}
+	}
+}
+
+func TestOversized(t *testing.T) {
+	many := func(n, size int) header { return header{"X": slices.Repeat([]string{strings.Repeat("x", size)}, n)} }
+	for _, c := range []struct {
+		h    header
+		want bool
+	}{{header{}, false}, {many(100, 1), false}, {many(101, 1), true}, {many(1, 8000), false}, {many(1, 8200), true}, {many(3, 3000), true}} {
+		if got := Oversized(c.h); got != c.want {
+			t.Errorf("%d of %d bytes: %t", len(c.h["X"]), len(strings.Join(c.h["X"], "")), got)
 		}
 	}
 }
