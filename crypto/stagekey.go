@@ -18,7 +18,7 @@ func (g Generation) String() string { return hex.EncodeToString(g[:]) }
 func (g Generation) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 
 // StageKey is the keys of one generation of one stage. It is safe for concurrent use. Whoever changes it (Rotate,
-// Keep) has to seal it again and replace the stage-key file before a segment relies on the change.
+// Keep; Rewrap does both) has to seal it again and replace the stage-key file before a segment relies on the change.
 type StageKey struct {
 	stage      string
 	generation Generation
@@ -75,6 +75,28 @@ func (s *StageKey) Rotate() {
 	if next := s.newest().epoch; next < math.MaxUint32 { // not to be reached: an epoch a second lasts for 136 years
 		s.epochs = append(slices.Clone(s.epochs), epochKey{next + 1, randomKey()})
 	}
+}
+
+// Rewrap seals the keys for another root key, with a new sealing key among them as Rotate adds one, and has replace put them in
+// place of the stage-key file. Only when that is done does the new sealing key come into use: a segment that was sealed with a key
+// which is in no file would be lost at the next start. With an error nothing is changed here; the file may have been
+// replaced all the same, and then holds all that is in use.
+func (s *StageKey) Rewrap(root *RootKey, replace func(file []byte) error) error {
+	s.mu.RLock()
+	next := &StageKey{stage: s.stage, generation: s.generation, hash: s.hash, epochs: s.epochs}
+	s.mu.RUnlock()
+	next.Rotate()
+	file, err := SealStageKey(root, next)
+	if err != nil {
+		return err
+	}
+	if err := replace(file); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epochs = next.epochs
+	return nil
 }
 
 // Keep forgets the sealing keys of all epochs but the given ones and the newest: call it with the epochs that live

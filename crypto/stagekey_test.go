@@ -396,6 +396,24 @@ func TestRotateAndKeep(t *testing.T) {
 	}
 }
 
+func TestRewrapUsesNoKeyBeforeItIsKept(t *testing.T) {
+	s, root := NewStageKey("prod"), NewRootKey()
+	no := errors.New("no")
+	if err := s.Rewrap(root, func([]byte) error { return no }); !errors.Is(err, no) || s.Epoch() != 1 {
+		t.Errorf("refused: %v, epoch %d", err, s.Epoch())
+	}
+	err := s.Rewrap(root, func(file []byte) error {
+		kept, used, err := OpenStageKey(file, "prod", NewRootKey(), root)
+		if err != nil || used != root || kept.Epoch() != 2 || s.Epoch() != 1 {
+			t.Errorf("%v, %v; the file has epoch %d, in use is %d", used, err, kept.Epoch(), s.Epoch())
+		}
+		return nil
+	})
+	if err != nil || s.Epoch() != 2 {
+		t.Errorf("%v, epoch %d", err, s.Epoch())
+	}
+}
+
 func TestStageKeyLimits(t *testing.T) {
 	if _, err := SealStageKey(nil, NewStageKey(strings.Repeat("x", MaxStageName+1))); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("name: %v", err)

@@ -72,11 +72,7 @@ func (s *Store) currentKeys() (*crypto.StageKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	var roots []*crypto.RootKey
-	if s.o.Key != nil {
-		roots = append([]*crypto.RootKey{s.o.Key}, s.o.OldKeys...)
-	}
-	keys, used, err := crypto.OpenStageKey(data, s.o.Name, roots...)
+	keys, used, err := crypto.OpenStageKey(data, s.o.Name, roots(s.o.Key, s.o.OldKeys)...)
 	var plain *crypto.PlainKeyError
 	switch {
 	case errors.Is(err, crypto.ErrDamaged):
@@ -87,21 +83,24 @@ func (s *Store) currentKeys() (*crypto.StageKey, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if used != s.o.Key {
-		// The old root key may be why the key is being changed: what is written from now on gets a new sealing key as well.
-		keys.Rotate()
-		if err := s.writeKeys(keys); err != nil {
+		if err := keys.Rewrap(s.o.Key, s.replaceKeys); err != nil {
 			return nil, err
 		}
 	}
 	return keys, nil
 }
 
+// writeKeys is for whoever opens, or holds flushMu.
 func (s *Store) writeKeys(keys *crypto.StageKey) error {
-	data, err := crypto.SealStageKey(s.o.Key, keys)
+	data, err := crypto.SealStageKey(s.root, keys)
 	if err != nil {
 		return err
 	}
-	return vfs.WriteFileAtomic(s.o.FS, filepath.Join(s.dir, stageKeyFile), data)
+	return s.replaceKeys(data)
+}
+
+func (s *Store) replaceKeys(file []byte) error {
+	return vfs.WriteFileAtomic(s.o.FS, filepath.Join(s.dir, stageKeyFile), file)
 }
 
 // openGeneration opens the data that keys belong to, or makes it (fresh).

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"stagecache/crypto"
 	"stagecache/internal/dirlock"
 	"stagecache/internal/vfs"
 	"stagecache/tier"
@@ -31,11 +32,12 @@ type Store struct {
 	seq    atomic.Uint64
 	leases [leaseStripes]stripe
 
-	flushMu    sync.Mutex     // one flush or close at a time
-	background sync.WaitGroup // removal of old generations
-	dying      atomic.Int64   // their bytes
-	aside      atomic.Int64   // bytes of what was set aside
-	fixed      atomic.Int64   // bytes of directories, keys and purge list
+	flushMu    sync.Mutex      // one flush, re-wrapping or close at a time
+	root       *crypto.RootKey // that the stage-key file is wrapped with; guarded by flushMu once the store is open
+	background sync.WaitGroup  // removal of old generations
+	dying      atomic.Int64    // their bytes
+	aside      atomic.Int64    // bytes of what was set aside
+	fixed      atomic.Int64    // bytes of directories, keys and purge list
 	closed     atomic.Bool
 	closing    chan struct{} // closed when Close begins
 	ready      chan struct{}
@@ -52,7 +54,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	s := &Store{dir: dir, o: o, ready: make(chan struct{}), closing: make(chan struct{}), opened: o.Clock.Mono(), time: newEngineTime(o.Clock)}
+	s := &Store{dir: dir, o: o, root: o.Key, ready: make(chan struct{}), closing: make(chan struct{}), opened: o.Clock.Mono(), time: newEngineTime(o.Clock)}
 	s.short.time = s.time
 	for i := range s.leases {
 		s.leases[i].flights = make(map[string]*flight)

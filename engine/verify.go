@@ -56,11 +56,7 @@ func Verify(dir string, o VerifyOptions) (VerifyReport, error) {
 	if err != nil {
 		return r, err
 	}
-	var roots []*crypto.RootKey
-	if o.Key != nil {
-		roots = append([]*crypto.RootKey{o.Key}, o.OldKeys...)
-	}
-	keys, _, err := crypto.OpenStageKey(data, o.Name, roots...)
+	keys, _, err := crypto.OpenStageKey(data, o.Name, roots(o.Key, o.OldKeys)...)
 	if errors.Is(err, crypto.ErrDamaged) {
 		r.Damaged = append(r.Damaged, VerifyProblem{path, err.Error()})
 		return r, nil
