@@ -31,7 +31,7 @@ func (p *program) app() *cli.App {
 		p.explainCommand(),
 		p.compactCommand(),
 		p.group("stage", "list, show, set and remove stages", p.stageListCommand(), p.stageShowCommand(), p.stageSetCommand(), p.stageRemoveCommand()),
-		p.group("key", "root keys", p.keyGenerateCommand()),
+		p.group("key", "root keys", p.keyGenerateCommand(), p.keyRotateCommand()),
 		p.group("iam", "who may do what", p.simulateCommand()),
 		p.verifyCommand(),
 		p.group("config", "the configuration file", p.configCheckCommand()),

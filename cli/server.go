@@ -124,7 +124,7 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 	})
 
 	s.local = control.NewLocal(s.gateway)
-	s.local.Overrides, s.local.Audit = s.set, s.audit
+	s.local.Overrides, s.local.Audit, s.local.Rotate = s.set, s.audit, s.rotateKeys
 	socket, err := control.ListenSocket(cfg.Admin.Socket, s.lock)
 	if err != nil {
 		return nil, err
@@ -256,6 +256,33 @@ func (s *Server) Reload(ctx context.Context) error {
 	}
 	// The new configuration is in force; what is left are files that can be read, as it was checked, or were until now.
 	return errors.Join(s.cert.Load(file.Admin), s.audit.Turn(file.AuditFile, s.log))
+}
+
+// rotateKeys reads the configuration again, and takes nothing of it but the root keys.
+func (s *Server) rotateKeys(context.Context) (r control.RotateResult, err error) {
+	s.reloads.Lock()
+	defer s.reloads.Unlock()
+	file, err := s.o.Load()
+	if err != nil {
+		return r, err
+	}
+	if now := s.gateway.Config(); file.DataDir != now.DataDir {
+		return r, errors.New("data_dir has changed in the configuration, which needs a restart first")
+	}
+	keys, err := s.o.Keys(file)
+	if err != nil {
+		return r, err
+	}
+	err = s.set.Rekey(file.Encryption, func() error {
+		return s.local.Exclusive(func() (err error) {
+			r, err = s.gateway.RotateKeys(file.Encryption, keys)
+			return err
+		})
+	})
+	if err == nil {
+		s.log.Info("all stages are wrapped with the root key of the configuration", "key_id", r.KeyID)
+	}
+	return r, err
 }
 
 // apply puts a configuration in force, as it comes from the file and from what was set at run time.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"stagecache/engine"
 	"stagecache/gateway/config"
@@ -16,7 +17,7 @@ import (
 // and opened again, and for that moment the stage's requests pass by the cache. The store of a stage that is gone is closed;
 // its directory is kept. The access log is opened anew, the certificate of the data port read again.
 //
-// What only a restart can change is refused: listen, data_dir, tls on or off, admin and encryption.
+// What only a restart can change is refused: listen, data_dir, tls on or off, admin; and encryption, which is RotateKeys' business.
 func (g *Gateway) Reload(cfg *config.Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -95,13 +96,27 @@ func restartNeeded(old, new *config.Config) error {
 		{"data_dir", old.DataDir != new.DataDir},
 		{"tls (on or off)", (old.TLS.CertFile == "") != (new.TLS.CertFile == "")},
 		{"admin", !reflect.DeepEqual(old.Admin, new.Admin)},
-		{"encryption", !reflect.DeepEqual(old.Encryption, new.Encryption)},
 	} {
 		if c.changed {
 			return fmt.Errorf("%s has changed, which needs a restart; the old configuration keeps serving", c.name)
 		}
 	}
+	if !sameKeys(old.Encryption, new.Encryption) {
+		return errors.New("encryption has changed, which needs cachectl key rotate or a restart; the old configuration keeps serving")
+	}
 	return nil
+}
+
+// sameKeys tells whether a configuration needs no other root keys than those at hand. To leave out former keys, when no stage is
+// wrapped with them any more, is no change.
+func sameKeys(old, new config.Encryption) bool {
+	for _, path := range new.OldKeyFiles {
+		if !slices.Contains(old.OldKeyFiles, path) {
+			return false
+		}
+	}
+	old.OldKeyFiles, new.OldKeyFiles = nil, nil
+	return reflect.DeepEqual(old, new)
 }
 
 // reopen gives stages whose store has other sizes now a store with those. Two stores cannot have one directory, so the old one

@@ -67,6 +67,10 @@ func (f *fake) Explain(_ context.Context, stage string, r ExplainRequest) (Expla
 	return Explanation{Stage: stage, URL: r.URL}, f.ask("explain " + stage + " " + r.Method)
 }
 
+func (f *fake) RotateKeys(context.Context) (RotateResult, error) {
+	return RotateResult{KeyID: "0123456789abcdef", Stages: []RotatedStage{{Stage: "prod", State: Rewrapped}}}, f.ask("rotate")
+}
+
 func (f *fake) RemoveStage(_ context.Context, name string) (RemoveResult, error) {
 	return RemoveResult{Stage: name, DiskBytes: 9}, f.ask("remove " + name)
 }

@@ -64,6 +64,7 @@ type stageList struct {
 //	POST   /v1/stages/{s}/purge     a PurgeRequest as JSON
 //	POST   /v1/stages/{s}/compact   progress as lines of JSON until one has "done" or a "message"
 //	POST   /v1/reload               reads the configuration again
+//	POST   /v1/keys/rotate          wraps all stages with the root key that the configuration names now
 //
 // An error is {"message": ..., "hint": ...} with a fitting status.
 func Handler(svc Service, o HandlerOptions) http.Handler {
@@ -80,6 +81,7 @@ func Handler(svc Service, o HandlerOptions) http.Handler {
 	route("/v1/stages/{s}/flush", map[string]action{"POST": h.flush})
 	route("/v1/stages/{s}/purge", map[string]action{"POST": h.purge})
 	mux.HandleFunc("/v1/stages/{s}/compact", h.compact)
+	route("/v1/keys/rotate", map[string]action{"POST": h.rotate})
 	if o.Metrics != nil {
 		mux.HandleFunc("/metrics", h.metrics)
 	}

@@ -36,6 +36,7 @@ func TestEveryRouteReachesItsService(t *testing.T) {
 		{"HEAD", "/v1/stages/prod", "", "stage prod"},
 		{"DELETE", "/v1/stages/gone", "", "remove gone"},
 		{"GET", "/v1/stages/prod/stats", "", "stats prod"},
+		{"POST", "/v1/keys/rotate", "", "rotate"},
 		{"POST", "/v1/stages/prod/flush", "", "flush prod"},
 		{"POST", "/v1/stages/prod/purge", `{"path":"/a/*"}`, "purge prod /a/*"},
 		{"POST", "/v1/stages/prod/purge", `{"tag":"sale","soft":true}`, "purge prod sale"},

@@ -35,10 +35,13 @@ type flushSource interface {
 type Local struct {
 	src Source
 
-	// Overrides is what was set at run time, and Audit where invalidations and changes are recorded; either may be nil. Set them
+	// Overrides is what was set at run time, and Audit where invalidations and changes are recorded; either may be nil. Set all
+	// of these
 	// before the Local is used.
 	Overrides *overrides.Manager
 	Audit     *audit.Log
+	// Rotate does what RotateKeys asks for; nil: nobody can.
+	Rotate func(context.Context) (RotateResult, error)
 
 	// change is held while stages are removed and while the configuration is replaced: a directory must not become a
 	// configured stage again between the check and its removal.

@@ -48,6 +48,7 @@ func OpenOffline(cfg *config.Config, keys func() (Keys, error), log *slog.Logger
 	}))
 	o := &Offline{Local: NewLocal(src), src: src}
 	o.Overrides = set
+	o.Rotate = src.rotate
 	return o, nil
 }
 
@@ -113,6 +114,17 @@ func (o *offlineSource) store(ctx context.Context, stage string, existing bool) 
 	}
 	o.open[stage] = st
 	return st, nil
+}
+
+// rotate wraps all stages; the data directory's lock keeps everybody else from them.
+func (o *offlineSource) rotate(context.Context) (RotateResult, error) {
+	k, err := o.keys()
+	if err != nil {
+		return RotateResult{}, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return Rewrap(o.cfg.Load().DataDir, k, func(stage string) *engine.Store { return o.open[stage] })
 }
 
 // everUsed tells whether a store's directory holds anything but what taking its lock leaves there.

@@ -24,6 +24,8 @@ type Service interface {
 	SetStage(ctx context.Context, name string, r SetRequest) (StageDetail, error)
 	// Explain says what would become of a request, and why. Only a running gateway can.
 	Explain(ctx context.Context, stage string, r ExplainRequest) (Explanation, error)
+	// RotateKeys wraps every stage on the disk with the root key that the configuration names now.
+	RotateKeys(ctx context.Context) (RotateResult, error)
 	// RemoveStage deletes the directory of a stage that is not configured any more.
 	RemoveStage(ctx context.Context, name string) (RemoveResult, error)
 }

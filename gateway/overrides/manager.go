@@ -84,6 +84,19 @@ func (m *Manager) Reload(file *config.Config) error {
 	return nil
 }
 
+// Rekey puts other root keys in force, by do, and the file's encryption with them. With an error the old ones stay.
+func (m *Manager) Rekey(e config.Encryption, do func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := do(); err != nil {
+		return err
+	}
+	file := *m.file
+	file.Encryption = e
+	m.file = &file
+	return nil
+}
+
 // File is the configuration without what was set.
 func (m *Manager) File() *config.Config {
 	m.mu.Lock()
