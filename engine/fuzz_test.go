@@ -136,8 +136,18 @@ func FuzzCodec(f *testing.F) {
 	f.Add(packed, 500_000)
 	f.Add(packed, 100)
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0xff, 0xff, 0xff, 0x7f}, 1000) // claims to be 2 GiB
+	dict := zstdCodec{}.NewDictionary(bytes.Repeat([]byte(`{"id":1,"name":"text",`), 100))
+	f.Add(dict.Encode(nil, []byte(`{"id":1,"name":"text","more":"text text text text text"}`)), 56)
+	f.Add(dict.Encode(nil, bytes.Repeat([]byte("text "), 20_000)), 100_000)
 	f.Fuzz(func(t *testing.T, b []byte, size int) {
 		size = min(max(size, 0), 1<<20)
+		out, err := dict.Decode([]byte("dst"), b, size)
+		if err == nil && len(out) != 3+size || err != nil && string(out) != "dst" || !bytes.HasPrefix(out, []byte("dst")) {
+			t.Fatalf("dictionary: %d bytes instead of %d, %v", len(out)-3, size, err)
+		}
+		if out, err := dict.Decode(nil, dict.Encode([]byte("pre"), b)[3:], len(b)); err != nil || !bytes.Equal(out, b) {
+			t.Fatalf("dictionary: %v", err)
+		}
 		for how := range uint8(3) {
 			out, err := zstdCodec{}.Decode([]byte("dst"), b, how, size)
 			if err == nil && len(out) != 3+size || err != nil && string(out) != "dst" || !bytes.HasPrefix(out, []byte("dst")) {
@@ -145,7 +155,7 @@ func FuzzCodec(f *testing.F) {
 			}
 		}
 		packed, how := zstdCodec{}.Encode([]byte("pre"), b)
-		out, err := zstdCodec{}.Decode(nil, packed[3:], how, len(b))
+		out, err = zstdCodec{}.Decode(nil, packed[3:], how, len(b))
 		if err != nil || !bytes.Equal(out, b) {
 			t.Fatalf("codec %d: %v", how, err)
 		}

@@ -66,11 +66,7 @@ func (zstdCodec) Decode(dst, src []byte, how uint8, size int) ([]byte, error) {
 		}
 		return append(dst, src...), nil
 	case codecZstd:
-		out := dst
-		if cap(dst)-len(dst) < size {
-			out = make([]byte, len(dst), len(dst)+size)
-			copy(out, dst)
-		}
+		out := withRoom(dst, size)
 		out, err := zstdDecoder().DecodeAll(src, out[:len(dst):len(dst)+size])
 		if err != nil || len(out)-len(dst) != size {
 			return dst, errors.Join(errDecode, err)

@@ -53,6 +53,7 @@ func (d *Disk) createSegment(class int) (*segment, error) {
 	}
 	d.measure(s)
 	d.addSegment(s)
+	d.dictionaries[class].Store(nil)
 	return s, nil
 }
 
@@ -85,6 +86,9 @@ func (d *Disk) append(s *segment, number uint64, value []byte) (batchRef, error)
 		s.db.AllocSize = d.allocSize(s)
 		return d.o.FS.Commit(s.path, func() error {
 			return s.db.Update(func(tx *bolt.Tx) error {
+				if err := s.putDictionary(tx); err != nil {
+					return err
+				}
 				b, err := tx.CreateBucket(batchName(number))
 				if err != nil {
 					return err
@@ -96,6 +100,7 @@ func (d *Disk) append(s *segment, number uint64, value []byte) (batchRef, error)
 	if err != nil {
 		return batchRef{}, err
 	}
+	s.dictionaryStored = s.dictionary.Load() != nil
 	d.written.Add(int64(len(value)))
 	d.measure(s)
 	return s.locate(number)

@@ -86,6 +86,10 @@ type Disk struct {
 	discarded  bool        // closed without writing what waits
 	tombs      []*shadowed // tombstones owed, never dropped
 
+	trainer      trainer
+	dictionary   atomic.Pointer[dictionary]          // for segments to come; nil: none
+	dictionaries [classes]atomic.Pointer[dictionary] // the active segments'; the writer alone stores
+
 	encoding chan *chunk   // for the helpers
 	wake     chan struct{} // the writer looks at the queue
 	sync     chan chan error
@@ -271,7 +275,7 @@ func (d *Disk) openAt(dst []byte, h *Hash, s *segment, b []byte, readErr error) 
 	if head.blobSize > d.o.MaxBlob {
 		return dst, f, false, fmt.Errorf("record claims %d bytes: %w", head.blobSize, ErrDamaged)
 	}
-	out, err = d.o.Codec.Decode(dst, payload, head.codec, head.blobSize)
+	out, err = decode(d.o.Codec, s.dictionary.Load(), dst, payload, head.codec, head.blobSize)
 	if err != nil {
 		return dst, f, false, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

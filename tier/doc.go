@@ -10,6 +10,8 @@
 // back by unlinking whole segments. An index in memory says where the newest version of each hash lies, so that a read is
 // one pread at a known offset, outside any bbolt transaction.
 //
+// Small records are packed with a dictionary of what they have in common, which their segment carries (see dictionary.go).
+//
 // Keys belong to the caller: Disk gets a *crypto.StageKey, which names one generation, and derives a key per segment.
 // A record is bound to its hash, sequence, stamp, expiry, flags, segment, generation and stage: moved or altered, it does not open.
 //

@@ -64,6 +64,8 @@ func (d *Disk) help() {
 // encode sees to it that the records of c are encoded when it returns.
 func (d *Disk) encode(c *chunk) {
 	c.once.Do(func() {
+		d.learn(c.recs)
+		now := d.o.Now()
 		room := getBuffer(0)
 		defer putBuffer(room)
 		ends := make([]int, len(c.recs))
@@ -71,7 +73,8 @@ func (d *Disk) encode(c *chunk) {
 			p.raw = len(p.Blob)
 			// What was replaced while it waited is not worth the work. Should it be written all the same, it is as it is.
 			if before := len(*room); !d.shardOf(&p.Hash).isGone(p) {
-				if *room, p.codec = d.o.Codec.Encode(*room, p.Blob); p.codec == 0 {
+				*room, p.codec, p.dict = d.encodeBlob(*room, p.Blob, p.Plain, d.dictionaryFor(classOf(p.Expires-now)))
+				if p.codec == 0 {
 					*room = (*room)[:before]
 				}
 			}

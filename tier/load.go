@@ -41,7 +41,7 @@ func (d *Disk) scan() ([]*segment, error) {
 			continue // another file of the generation: not ours
 		}
 		d.nextSegment.Store(max(d.nextSegment.Load(), id))
-		s, err := d.openSegment(id, path)
+		s, err := d.openSegment(id, path, out)
 		if errors.Is(err, ErrDamaged) {
 			d.setAside(path, err)
 			continue
@@ -67,11 +67,17 @@ func (d *Disk) scan() ([]*segment, error) {
 	}
 	// The newest first: what was stored last is most likely asked for next.
 	slices.SortFunc(out, func(a, b *segment) int { return int(b.id) - int(a.id) })
+	for _, s := range out {
+		if dict := s.dictionary.Load(); dict != nil {
+			d.dictionary.Store(dict)
+			break
+		}
+	}
 	return out, nil
 }
 
 // openSegment reads a segment's header and footer. nil without an error: there was nothing in it, and it is gone.
-func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
+func (d *Disk) openSegment(id uint64, path string, others []*segment) (*segment, error) {
 	s := &segment{fs: d.o.FS, files: &d.files, id: id, path: path}
 	s.setState(stateSealed)
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
@@ -88,6 +94,11 @@ func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
 		if pages.suspect {
 			damaged = fmt.Errorf("meta page: %w", ErrDamaged)
 		}
+		if content, err := readDictionary(tx, pages, s.sealer); err != nil {
+			damaged = cmp.Or(damaged, err) // what is packed without it can still be read
+		} else if content != nil {
+			s.dictionary.Store(d.shareDictionary(content, others))
+		}
 		b, err := bucketIn(tx, pages, bucketFooter)
 		if err != nil {
 			damaged = err
@@ -103,7 +114,7 @@ func (d *Disk) openSegment(id uint64, path string) (*segment, error) {
 		return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
 			if number, ok := parseBatchName(name); ok {
 				err = s.recoverBatch(tx, base, pages, number)
-			} else if !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketFooter) {
+			} else if !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketFooter) && !bytes.Equal(name, bucketDictionary) {
 				err = fmt.Errorf("bucket %q: %w", name, ErrDamaged)
 			}
 			damaged = cmp.Or(damaged, err)
@@ -151,7 +162,7 @@ func (s *segment) recoverBatch(tx *bolt.Tx, base uintptr, pages *boltPages, numb
 func (d *Disk) sealFound(s *segment) error {
 	return guard(func() error {
 		// The footer is one more message under the segment's key: go on counting where the process that wrote it stopped.
-		s.sealer.Resume(uint64(s.totals.records) + uint64(len(s.batches)))
+		s.sealer.Resume(uint64(s.totals.records) + uint64(len(s.batches)) + 1) // the dictionary
 		footer, err := sealFooter(s.sealer, s.batches, &s.totals)
 		if err != nil {
 			return err

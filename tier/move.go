@@ -111,7 +111,8 @@ func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Ju
 	head, err := parseRecordHeader(c.b)
 	if err == nil && head.hash == e.hash {
 		if *packed, err = openRecord((*packed)[:0], s.sealer, &head, c.b); err == nil {
-			if *room, err = d.o.Codec.Decode((*room)[:0], *packed, head.codec, min(head.blobSize, d.o.MaxBlob)); err == nil {
+			dict := s.dictionary.Load()
+			if *room, err = decode(d.o.Codec, dict, (*room)[:0], *packed, head.codec, min(head.blobSize, d.o.MaxBlob)); err == nil {
 				f := Found{Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, at: c.at}
 				var labels []uint64
 				keep := true
@@ -119,10 +120,16 @@ func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Ju
 					labels, keep = judge(*room, f)
 				}
 				if keep {
+					codec := head.codec
+					if codec != codecDictionary {
+						dict = nil
+					} else if to := d.dictionaryFor(classOf(head.expires - now)); to != dict {
+						*packed, codec, dict = d.encodeBlob((*packed)[:0], *room, head.plain, to)
+					}
 					at := c.at // c's neighbours need not stay with it
 					return newPending(&pendingRecord{
 						Record: Record{Hash: e.hash, Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain, Labels: labels},
-						from:   &at, packed: slices.Clone(*packed), codec: head.codec, raw: head.blobSize,
+						from:   &at, packed: slices.Clone(*packed), codec: codec, dict: dict, raw: head.blobSize,
 					}), false
 				}
 			}

@@ -13,6 +13,9 @@ import (
 // pack seals the records of a batch on all processors, each where it belongs in the batch. The batch is lent from batchPool.
 func (d *Disk) pack(s *segment, w work, number uint64, now int64) (*[]byte, *batchIndex, error) {
 	d.encodeAll(w.recs)
+	if err := d.fit(s, w.recs); err != nil {
+		return nil, nil, err
+	}
 	x := &batchIndex{mark: now, entries: make([]indexEntry, len(w.recs)), tombs: w.tombs}
 	total := 0
 	for i, p := range w.recs {

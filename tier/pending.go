@@ -23,6 +23,7 @@ type pendingRecord struct {
 	packed   []byte
 	codec    uint8
 	raw      int
+	dict     *dictionary   // that it is packed with, if any; see fit
 	chunk    *chunk        // it is encoded with; nil for one that moves
 	size     int64         // for a round's sum: what there is to write, and what it takes besides
 	moved    *atomic.Int64 // counts those that have moved

@@ -76,11 +76,12 @@ func parseRecordHeader(b []byte) (h recordHeader, err error) {
 
 func (h *recordHeader) size() int { return recordHeaderSize + h.payloadSize }
 
-// Contexts keep a record, a batch index and a footer from being taken for one another.
+// Contexts keep a record, a batch index, a footer and a dictionary from being taken for one another.
 const (
 	kindRecord = iota + 1
 	kindBatchIndex
 	kindFooter
+	kindDictionary
 )
 
 // appendAAD is the associated data of whatever is sealed in a segment: its kind, its header, and the segment's context,

@@ -75,6 +75,9 @@ type segment struct {
 	totals  totals
 	born    time.Duration // engine uptime of the first commit, for the age at which it is sealed
 
+	dictionary       atomic.Pointer[dictionary] // nil: it has none, yet. It never changes from then on
+	dictionaryStored bool                       // the writer's: it is in the file
+
 	// db is the writer's, and open only while the segment is active. Reading through it (relocate) is safe beside the writer.
 	dbMu sync.RWMutex
 	db   *bolt.DB

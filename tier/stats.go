@@ -18,11 +18,13 @@ type DiskStats struct {
 	DataWritten  int64 // of these, sealed records
 	MinStamp     uint64
 	HasStamp     bool // MinStamp is of some record
+
+	DictionaryBytes int64 // in memory, of dictionaries to pack by
 }
 
 // Stats sums up over the segments.
 func (d *Disk) Stats() DiskStats {
-	st := DiskStats{DiskBytes: d.diskBytes.Load() + d.quarantinedFiles.Load(), IndexBytes: d.index.Bytes(), Stored: d.stored.Load(),
+	st := DiskStats{DiskBytes: d.diskBytes.Load() + d.quarantinedFiles.Load(), IndexBytes: d.index.Bytes(), DictionaryBytes: d.dictionaryBytes(), Stored: d.stored.Load(),
 		Dropped: d.dropped.Load(), Evicted: d.evicted.Load(), Moved: d.moved.Load(), Quarantined: d.quarantined.Load(), FalseMatches: d.falseMatches.Load(),
 		Written: d.written.Load(), DataWritten: d.dataWritten.Load()}
 	// What waits comes first: what lands in between is counted twice, not missed.

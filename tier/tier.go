@@ -44,10 +44,25 @@ type Tier interface {
 
 // Codec packs blobs before they are sealed.
 type Codec interface {
-	// Encode appends src packed to dst and says how; 0 means as it is.
+	// Encode appends src packed to dst and says how; 0 means as it is, and no number is above 127.
 	Encode(dst, src []byte) ([]byte, uint8)
 	// Decode appends exactly size bytes to dst or fails.
 	Decode(dst, src []byte, how uint8, size int) ([]byte, error)
+}
+
+// DictionaryCodec is a Codec that packs small blobs better, and faster, by what they have in common with others.
+type DictionaryCodec interface {
+	Codec
+	// NewDictionary makes a dictionary of content, which it may keep: blobs one behind the other. nil: it cannot.
+	NewDictionary(content []byte) Dictionary
+}
+
+// Dictionary packs blobs. It is safe for concurrent use.
+type Dictionary interface {
+	// Encode appends src packed to dst.
+	Encode(dst, src []byte) []byte
+	// Decode appends exactly size bytes to dst or fails.
+	Decode(dst, src []byte, size int) ([]byte, error)
 }
 
 // plainCodec keeps blobs as they are.

@@ -66,6 +66,13 @@ func (c *Checked) segment(path string, id uint64, keys *crypto.StageKey, codec C
 		if s.sealer, err = openSealer(tx, pages, keys, id); err != nil {
 			return err
 		}
+		if content, err := readDictionary(tx, pages, s.sealer); err != nil {
+			report("%v", err)
+		} else if dc, ok := codec.(DictionaryCodec); ok && content != nil {
+			if made := dc.NewDictionary(content); made != nil {
+				s.dictionary.Store(&dictionary{Dictionary: made, content: content})
+			}
+		}
 		b, err := bucketIn(tx, pages, bucketFooter)
 		if err != nil {
 			report("footer: %v", err)
@@ -138,6 +145,6 @@ func checkRecord(s *segment, e *indexEntry, b []byte, codec Codec) error {
 	if h.hash != e.hash || h.seq != e.seq || h.stamp != e.stamp || h.expires != e.expires || h.size() != e.size {
 		return fmt.Errorf("is not the record that the index lists: %w", ErrDamaged)
 	}
-	_, err = codec.Decode(nil, payload, h.codec, h.blobSize)
+	_, err = decode(codec, s.dictionary.Load(), nil, payload, h.codec, h.blobSize)
 	return err
 }
