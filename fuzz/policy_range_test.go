@@ -37,3 +37,35 @@ func FuzzPolicyRange(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPolicyContentRange(f *testing.F) {
+	for _, s := range []string{
+		"bytes 0-4/10", "bytes 4-9/10", "bytes 2-5/10", "bytes 0-9/10", "bytes */10", "bytes 0-4/*", "bytes 5-4/10", "bytes 0-10/10",
+		"BYTES 0-4/10", "items 0-4/10", "bytes 0-4", "bytes 999999999999999999-9999999999999999999/1", "bytes=0-4/10", "",
+	} {
+		f.Add(s, `"a"`)
+	}
+	f.Add("bytes 0-4/10", `W/"a"`)
+	f.Fuzz(func(t *testing.T, header, tag string) {
+		p, ok := policy.ParseContentRange([]string{header})
+		if !ok {
+			return
+		}
+		if p.First < 0 || p.First > p.Last || p.Last >= p.Size {
+			t.Fatalf("%q: %+v is outside", header, p)
+		}
+		rest, ok := policy.RestOf(p, policy.Validators{ETag: tag})
+		if !ok {
+			return
+		}
+		m := rest.Missing
+		if m.Size != p.Size || m.First > m.Last || m.First != p.Last+1 && p.First != m.Last+1 || m.Last-m.First+1+p.Last-p.First+1 != p.Size {
+			t.Fatalf("%q: %+v does not make %+v whole", header, m, p)
+		}
+		h := map[string][]string{}
+		rest.Ask(h)
+		if ranges, verdict := policy.ParseRange(h["Range"][0], p.Size); verdict != policy.Satisfiable || ranges[0].Start != m.First || ranges[0].Length != m.Last-m.First+1 {
+			t.Fatalf("%q: asks for %v", header, h)
+		}
+	})
+}

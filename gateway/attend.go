@@ -75,7 +75,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 			return otherVariant
 		}
 	}
-	return x.share(r, head, policy.CacheStatus{Forward: why, ForwardStatus: head.validated, Stored: true, Collapsed: !r.holder})
+	return x.share(r, head, policy.CacheStatus{Forward: why, ForwardStatus: head.backend, Stored: true, Collapsed: !r.holder})
 }
 
 // isFailure tells the statuses for which a stale answer is the better one (RFC 5861 4).

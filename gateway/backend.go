@@ -83,6 +83,7 @@ func (b *backend) close() { b.transport.CloseIdleConnections() }
 // upstream is an answer of a backend that somebody owns, with what must end when its body does.
 type upstream struct {
 	confirmed bool   // the backend only said that what was stored still holds
+	joined    bool   // ... gave what was missing to a part that was stored
 	reason    string // why the answer is not stored, for Cache-Status; "": nobody asked
 	resp      *http.Response
 	ctx       context.Context

@@ -39,6 +39,8 @@ type job struct {
 
 	part       []byte // where a part is stored, for a fetch of one; nil: the whole is asked for
 	rangeAsked string // what Range says then
+
+	half *heldPart // the part that the answer is to make whole; nil: there is none
 }
 
 // Why a lease ended without its key being filled.
@@ -85,8 +87,11 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 	policy.RemoveHopByHop(resp.Header)
 	resp.Header["Via"] = append(resp.Header["Via"], viaResponse)
 	head := &fillHead{status: resp.StatusCode, header: resp.Header, length: resp.ContentLength}
-	if up.confirmed {
-		head.validated = http.StatusNotModified
+	switch {
+	case up.confirmed:
+		head.backend = http.StatusNotModified
+	case up.joined:
+		head.backend = http.StatusPartialContent
 	}
 	d, meta := j.decide(resp)
 	if !d.Store {

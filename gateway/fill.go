@@ -75,7 +75,7 @@ type fillHead struct {
 	variant string
 	// exclusive tells that the answer is stored, but not for another request without asking the backend again.
 	exclusive bool
-	validated int // the backend's status where it only confirmed what was stored: 304
+	backend   int // the backend's own status, where the answer is made of what was stored: 304 or 206
 }
 
 func newFill(holder bool) *fill {

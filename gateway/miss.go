@@ -141,7 +141,11 @@ func (x *exchange) miss(why string, stale *found) {
 				break
 			}
 			r, _ := f.join(true)
-			go x.job(lease, f, key, mark, stale != nil).run()
+			j := x.job(lease, f, key, mark, stale != nil)
+			if why == policy.ForwardURIMiss && j.askForRest(x) {
+				why = policy.ForwardPartial
+			}
+			go j.run()
 			if next := x.attend(r, why, stale); next == attended {
 				return
 			}

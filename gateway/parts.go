@@ -12,8 +12,8 @@ import (
 // In mode http the first request for a range of something that is not stored goes to the backend as it is, and the part that
 // comes is kept under a key of its own, never as the whole. It answers the same request again, and those for less. As soon as
 // somebody wants another part, the whole is fetched, so that many small ranges cost the backend one request and not many; if
-// the whole is too large to be stored, ranges keep going through. Parts are therefore never put together, and RFC 9111 3.4
-// need not be asked whether they may be.
+// the whole is too large to be stored, ranges keep going through. Of the whole only what is missing is fetched, where what is
+// stored is its beginning or its end and has a strong validator (rest.go).
 
 // rangeAsked is the stored header field that holds the Range for which a part was the answer. It is no field of an answer, so
 // no backend's word is lost, and it is not sent.

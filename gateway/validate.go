@@ -36,7 +36,7 @@ func validatorsOf(a stored.Answer) policy.Validators {
 }
 
 // ask asks the backend. A 304 becomes the answer that it is about; one that is about another is asked again without
-// conditions (RFC 9111 4.3.4).
+// conditions (RFC 9111 4.3.4). What is missing to a part becomes the whole; if that fails the whole is asked for.
 func (j *job) ask() (*upstream, *problem) {
 	for {
 		j.stage.counters.backend.Add(1)
@@ -44,6 +44,16 @@ func (j *job) ask() (*upstream, *problem) {
 		begun := time.Now()
 		up, p := j.backend.ask(j.fill.hear(j.g.ctx), j.req)
 		j.series.Backend(time.Since(begun))
+		if p == nil && j.half != nil {
+			if j.join(up) {
+				return up, nil
+			}
+			up.close()
+			j.half = nil
+			j.req.Header.Del("Range")
+			j.req.Header.Del("If-Range")
+			continue
+		}
 		if p != nil || j.held == nil || !j.conditional() || up.resp.StatusCode != http.StatusNotModified {
 			return up, p
 		}

@@ -14,6 +14,7 @@ const (
 	ForwardMiss     = "miss"
 	ForwardRequest  = "request"
 	ForwardStale    = "stale"
+	ForwardPartial  = "partial" // a part is stored, and not all that was asked for
 )
 
 // CacheStatus is what the Cache-Status of an answer says about this cache.
