@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"strconv"
@@ -75,7 +76,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 			return otherVariant
 		}
 	}
-	return x.share(r, head, policy.CacheStatus{Forward: why, ForwardStatus: head.backend, Stored: true, Collapsed: !r.holder})
+	return x.share(r, head, policy.CacheStatus{Forward: why, ForwardStatus: head.backend, Collapsed: !r.holder})
 }
 
 // isFailure tells the statuses for which a stale answer is the better one (RFC 5861 4).
@@ -111,6 +112,7 @@ func (x *exchange) share(r *reader, head *fillHead, cs policy.CacheStatus) outco
 			if a.InitialAge > 0 {
 				age = a.InitialAge
 			}
+			cs.Stored = r.stored(ctx)
 			x.serveStored(a, age, cs)
 			return attended
 		}
@@ -135,30 +137,42 @@ func (x *exchange) share(r *reader, head *fillHead, cs policy.CacheStatus) outco
 		if head.length >= 0 {
 			h["Content-Length"] = []string{strconv.FormatInt(head.length, 10)}
 		}
+		if cs.Stored = r.stored(ctx); !cs.Stored && head.length < 0 {
+			cs.Detail = "length-unknown"
+		}
 		x.decorate(h, cs)
 		x.w.WriteHeader(head.status)
 	}
 	flush := func() { start(); x.w.Flush() }
 	buf := copyPool.Get()
 	defer copyPool.Put(buf)
+	var done int64
+	var sent maphash.Hash
 	for {
 		p, err := r.next(ctx, buf, flush)
 		switch {
 		case err == nil:
 			start()
+			if head.length < 0 {
+				done += int64(len(p))
+				sent.Write(p)
+			}
 			x.send(p)
 		case err == io.EOF:
 			start()
 			return attended
 		case errors.Is(err, errLagged) && x.w.status == 0:
 			return goAlone // nothing is sent yet, so nothing is lost
+		case errors.Is(err, errLagged) && head.length < 0:
+			r.leave()
+			x.sendRest(head, done, &sent)
+			return attended
 		case errors.Is(err, errCut) && x.w.status == 0:
 			x.countShared(r)
 			x.fail(errCutAnswer)
 			return attended
 		default:
-			x.result = "cut"
-			panic(http.ErrAbortHandler)
+			x.cut()
 		}
 	}
 }

@@ -250,10 +250,11 @@ func (j *job) keep(up *upstream, head *fillHead, meta engine.Meta, start []byte,
 			f.publish(value[at:], int64(got))
 		case err == io.EOF && (head.length < 0 || int64(got) == head.length):
 			stored.SetFetch(value, time.Since(begun))
-			if err := j.put(value, head, meta); err != nil {
+			err := j.put(value, head, meta)
+			if err != nil {
 				j.g.log.Debug("an answer was not stored", "stage", j.stage.name, "reason", err)
 			}
-			f.complete(head, value, value[at:])
+			f.complete(head, value, value[at:], err == nil)
 			return
 		default:
 			j.lease.Abandon(errNotStored)

@@ -22,8 +22,8 @@ import (
 // A shared answer is kept whole until it is complete and stored, and the end of it is released to readers only then: a
 // client that has got its answer finds it in the store. An answer that turns out larger than may be stored becomes a
 // window: nobody joins any more, and only the last part of it is held. The fetch waits for the fastest reader; a reader
-// that falls out of the window is cut, so one that stands still cannot stop the others. Where there is one reader, it
-// is the fastest, and so is simply waited for.
+// that falls out of the window gets the rest by itself (laggard.go), so one that stands still cannot stop the others. Where
+// there is one reader, it is the fastest, and so is simply waited for.
 type fill struct {
 	begun time.Time // the backend is asked after that
 
@@ -43,6 +43,7 @@ type fill struct {
 	end   int64  // how much of the body readers may have
 
 	window bool // too large to be stored
+	kept   bool // the store has taken it
 	over   bool // nothing comes after end
 	cut    bool // ... but that is not the whole answer
 
@@ -199,9 +200,10 @@ func (f *fill) publish(body []byte, end int64) {
 }
 
 // complete ends the fill well. If it is not shared yet, head makes it so: an answer without a body is complete at once.
-func (f *fill) complete(head *fillHead, value, body []byte) {
+func (f *fill) complete(head *fillHead, value, body []byte, kept bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.kept = kept
 	f.state, f.head = fillShared, head
 	f.value, f.body, f.end, f.over = value, body, int64(len(body)), true
 	f.changed()
@@ -236,7 +238,7 @@ func (f *fill) join(holder bool) (*reader, bool) {
 	return r, true
 }
 
-// leave must be called once for every reader; it lets go of what nobody else will use.
+// leave must be called for every reader; it lets go of what nobody else will use.
 func (r *reader) leave() {
 	f := r.f
 	f.mu.Lock()
@@ -327,8 +329,30 @@ func (r *reader) whole(ctx context.Context) ([]byte, error) {
 	}
 }
 
+// endGrace is how long the head of an answer of unknown length waits for its end: most are here as a whole in no time, and then
+// what is said of them is true.
+const endGrace = 5 * time.Millisecond
+
+// stored tells whether the answer is stored, as far as that can be known now: of one whose length is known, that it is going to be.
+// Of one that turns out too large, was cut, or has no known end yet, it says no.
+func (r *reader) stored(ctx context.Context) bool {
+	f := r.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.head.length < 0 {
+		ctx, cancel := context.WithTimeout(ctx, endGrace)
+		defer cancel()
+		for !f.over && !f.window && f.sleep(ctx) == nil {
+		}
+	}
+	if f.over {
+		return f.kept
+	}
+	return f.head.length >= 0
+}
+
 // next gives the next part of the body: io.EOF after the last, errCut if there should have been more, errLagged if this
-// reader was too slow for the others. buf is where it is copied to if it cannot be lent. idle is called before next has to
+// reader was too slow for the others, and has to see to the rest itself. buf is where it is copied to if it cannot be lent. idle is called before next has to
 // wait: the moment to flush.
 func (r *reader) next(ctx context.Context, buf []byte, idle func()) ([]byte, error) {
 	f := r.f

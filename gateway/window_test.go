@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -9,11 +10,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"stagecache/engine"
 )
 
 // stream sends n blocks of 32 KiB, telling progress, in chunks.
 func stream(n int, sent func(block int)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
 		block := []byte(strings.Repeat("0123456789abcdef", 2048))
 		for i := range n {
 			block[0] = byte(i)
@@ -94,25 +98,120 @@ func TestALargeBodyOfKnownLengthGoesAlone(t *testing.T) {
 	})
 }
 
-// Of several readers of a large body the fastest sets the pace; one that stands still is cut and does not hold the others up.
-func TestAReaderThatLagsIsCut(t *testing.T) {
+// Of several readers of a large body the fastest sets the pace. One that falls behind does not hold the others up, and gets the
+// rest from the backend itself, if that still says the same.
+func TestAReaderThatLags(t *testing.T) {
+	for name, c := range map[string]struct {
+		second http.HandlerFunc // what the backend answers to the second request
+		whole  bool
+	}{
+		"the same":      {stream(200, func(int) {}), true},
+		"a longer one":  {stream(300, func(int) {}), true},
+		"a shorter one": {fixed(200, "short", "Content-Type", "application/octet-stream"), false},
+		"another one":   {fixed(200, strings.Repeat("y", 7_000_000)), false},
+		"an error":      {fixed(500, "no"), false},
+		"nothing":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false},
+		"another version": {func(w http.ResponseWriter, q *http.Request) {
+			w.Header().Set("Etag", `"2"`)
+			stream(200, func(int) {})(w, q)
+		}, false},
+		"one that is cut": {func(w http.ResponseWriter, q *http.Request) {
+			stream(150, func(int) {})(w, q)
+			panic(http.ErrAbortHandler)
+		}, false},
+		"silent in midway": {func(w http.ResponseWriter, q *http.Request) { stream(150, func(int) {})(w, q); <-q.Context().Done() }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubbled(t, func(t *testing.T, r *rig) {
+				const blocks = 200
+				begin := make(chan struct{})
+				r.backend.serve(stream(blocks, func(n int) {
+					if n == 1 {
+						<-begin
+					}
+				}))
+				fast, slow := r.open("/prod/x"), r.open("/prod/x")
+				first := make([]byte, 32<<10)
+				for _, resp := range []*http.Response{slow, fast} {
+					if _, err := io.ReadFull(resp.Body, first); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.wantAsked(1)
+				r.backend.serve(c.second)
+				close(begin)
+				checkStream(t, io.MultiReader(bytes.NewReader(first), fast.Body), blocks)
+				b, err := io.ReadAll(io.MultiReader(bytes.NewReader(first), slow.Body))
+				if !c.whole {
+					if err == nil {
+						t.Errorf("a reader that fell behind got %d bytes and a clean end", len(b))
+					}
+				} else if n := 200; err != nil || len(b) < n*32<<10 {
+					t.Errorf("a reader that fell behind got %d bytes, %v", len(b), err)
+				} else {
+					checkStream(t, strings.NewReader(string(b)), len(b)/(32<<10))
+				}
+				if n := r.backend.count(); n != 2 && name != "nothing" { // which net/http tries again
+					t.Errorf("the backend was asked %d times", n)
+				}
+				if got := slow.Header.Get("Cache-Status"); strings.Contains(got, "stored") {
+					t.Errorf("Cache-Status is %q", got)
+				}
+				synctest.Wait()
+				r.wantBudgetBack()
+			})
+		})
+	}
+}
+
+// Many clients of a large body of unknown length, as fast as they come, all get it.
+func TestManyReadersOfALargeBody(t *testing.T) {
 	bubbled(t, func(t *testing.T, r *rig) {
-		const blocks = 200
-		begin := make(chan struct{})
+		const blocks = 60
+		r.backend.serve(stream(blocks, func(int) {}))
+		for _, a := range r.many(30, "/prod/x", nil).wait(t) {
+			if a.err != nil {
+				t.Errorf("%d bytes, then %v", len(a.body), a.err)
+				continue
+			}
+			checkStream(t, strings.NewReader(a.body), blocks)
+			if strings.Contains(a.cache(), "stored") {
+				t.Errorf("Cache-Status is %q, of a body that is too large", a.cache())
+			}
+		}
+	})
+}
+
+// What is said of being stored is true, also where the length is not known when the answer begins.
+func TestStoredIsTrue(t *testing.T) {
+	bubbled(t, func(t *testing.T, r *rig) {
 		r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
 			w.(http.Flusher).Flush()
-			<-begin
-			stream(blocks, func(int) {})(w, q)
+			io.WriteString(w, "x")
+			switch q.URL.Path {
+			case "/api/slow":
+				w.(http.Flusher).Flush()
+				time.Sleep(time.Second)
+			case "/api/cut":
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			case "/api/large":
+				w.Write(make([]byte, 2_000_000))
+			case "/api/purged":
+				if _, err := r.g.Stores()["prod"].Purge(q.Context(), engine.Prefix("/purged"), engine.Hard); err != nil {
+					t.Error(err)
+				}
+			}
 		})
-		fast, slow := r.open("/prod/x"), r.open("/prod/x")
-		r.wantAsked(1)
-		close(begin)
-		checkStream(t, fast.Body, blocks)
-		if _, err := io.ReadAll(slow.Body); err == nil {
-			t.Error("a reader that fell behind got a clean end")
+		for path, stored := range map[string]bool{"/prod/x": true, "/prod/slow": false, "/prod/cut": false, "/prod/large": false, "/prod/purged": false} {
+			a, err := r.try(t.Context(), "GET", path, "")
+			if err == nil && strings.Contains(a.cache(), "stored") != stored {
+				t.Errorf("%s: Cache-Status is %q", path, a.cache())
+			}
 		}
-		synctest.Wait()
-		r.wantBudgetBack()
+		if a := r.get("/prod/slow"); !strings.HasPrefix(a.cache(), "stagecache; hit") {
+			t.Errorf("what came slowly: %q", a.cache())
+		}
 	})
 }
 
