@@ -139,6 +139,16 @@ func TestWhoPasses(t *testing.T) {
 	}{
 		{"nobody", func(*http.Request) {}, 401},
 		{"somebody else", func(q *http.Request) { q.Header.Set("Authorization", "Bearer x") }, 401},
+		{"a key that is not known", func(q *http.Request) {
+			s := signer
+			s.ID = "AKIANOBODY"
+			s.Header(q, now)
+		}, 403},
+		{"presigned with one", func(q *http.Request) {
+			s := signer
+			s.ID = "AKIANOBODY"
+			s.Query(q, now, "60")
+		}, 403},
 		{"a token", func(q *http.Request) { q.Header.Set("Authorization", token) }, 200},
 		{"two tokens", func(q *http.Request) { q.Header["Authorization"] = []string{token, token} }, 403},
 		{"a signature", func(q *http.Request) { signer.Header(q, now) }, 200},
@@ -239,8 +249,16 @@ func TestMountsAskThemselves(t *testing.T) {
 	if w := r.do(request("GET", "/restapis/shop/stages", "", "Authorization", token)); w.Code != 200 {
 		t.Errorf("%d", w.Code)
 	}
-	if w := r.do(request("GET", "/restapis/shop/stages", "")); w.Code != 401 {
-		t.Errorf("without a credential: %d", w.Code)
+	// As API Gateway itself answers it.
+	if w := r.do(request("GET", "/restapis/shop/stages", "")); w.Code != 403 || w.Header().Get("x-amzn-ErrorType") != "MissingAuthenticationTokenException" ||
+		w.Body.String() != `{"message":"Missing Authentication Token"}`+"\n" {
+		t.Errorf("without a credential: %d %s", w.Code, w.Body.String())
+	}
+	// A path that is not clean is not redirected: that would be a page in HTML.
+	q := request("GET", "/restapis/", "", "Authorization", token)
+	q.URL.Path = "/restapis//shop/../shop"
+	if w := r.do(q); w.Code != 200 {
+		t.Errorf("a path that is not clean: %d %s", w.Code, w.Body.String())
 	}
 	r = newRig(t, `{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`)
 	if w := r.do(request("GET", "/restapis/shop/stages", "", "Authorization", token)); w.Code != http.StatusTeapot {
@@ -248,6 +266,12 @@ func TestMountsAskThemselves(t *testing.T) {
 	}
 	if err := Authorize(request("GET", "/", ""), "a:b", "*"); err == nil {
 		t.Error("what did not come through the door was authorized")
+	}
+	// The caller is told what he asked for, in AWS's words, and not why it was denied.
+	r = newRig(t, `{"Statement":{"Sid":"Never","Effect":"Deny","Action":"*","Resource":"*"}}`)
+	const want = "User: arn:aws:iam::123456789012:user/operator is not authorized to perform: apigateway:DELETE on resource: arn:aws:apigateway:eu-west-1::/restapis/shop/stages/prod/cache/data"
+	if w := r.do(request("POST", "/v1/stages/prod/flush", "", "Authorization", token)); !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), "Never") {
+		t.Errorf("denied: %s", w.Body.String())
 	}
 }
 

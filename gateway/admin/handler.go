@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"stagecache/gateway/audit"
@@ -32,7 +33,7 @@ type Options struct {
 
 // Mount is a handler that asks for permissions itself, with Authorize, once somebody is known to ask.
 type Mount struct {
-	Patterns []string // of http.ServeMux
+	Patterns []string // paths; one that ends with a slash is for all below it
 	Handler  http.Handler
 }
 
@@ -51,19 +52,25 @@ func Handler(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &door{o: o, mounts: http.NewServeMux()}
-	for _, m := range o.Mounts {
-		for _, p := range m.Patterns {
-			d.mounts.Handle(p, m.Handler)
-		}
-	}
-	return d
+	return &door{o: o}
 }
 
 type door struct {
-	o      Options
-	mounts *http.ServeMux
-	cross  http.CrossOriginProtection
+	o     Options
+	cross http.CrossOriginProtection
+}
+
+// mounted gives the handler that a path belongs to; nil: none of the mounts. The path is taken as it is: a http.ServeMux would answer
+// one with "//" or ".." in it by a redirect, in HTML.
+func (d *door) mounted(path string) http.Handler {
+	for _, m := range d.o.Mounts {
+		for _, p := range m.Patterns {
+			if path == p || strings.HasSuffix(p, "/") && strings.HasPrefix(path, p) {
+				return m.Handler
+			}
+		}
+	}
+	return nil
 }
 
 // caller is who passed the door.
@@ -76,11 +83,20 @@ type caller struct {
 
 type callerKey struct{}
 
-// ErrDenied is all that a caller without the permission learns.
+// ErrDenied: the caller has not the permission.
 var ErrDenied = errors.New("not authorized to perform this action")
 
+// denial is ErrDenied in AWS's words. It says what the caller asked for, and not which statement, or want of one, stands against it.
+type denial struct{ account, user, action, arn string }
+
+func (e denial) Error() string {
+	return "User: arn:aws:iam::" + e.account + ":user/" + e.user + " is not authorized to perform: " + e.action + " on resource: " + e.arn
+}
+
+func (e denial) Is(target error) bool { return target == ErrDenied }
+
 // Authorize tells whether the caller of a request that came through the door may do an action on a resource. Where not, it logs
-// why, and its error is ErrDenied.
+// why, and its error is an ErrDenied.
 func Authorize(r *http.Request, action, arn string) error {
 	c, ok := r.Context().Value(callerKey{}).(*caller)
 	if !ok {
@@ -91,7 +107,7 @@ func Authorize(r *http.Request, action, arn string) error {
 		return nil
 	}
 	c.log.Warn("administration denied", "user", c.user.Name, "action", action, "resource", arn, "source", c.from.Source, "reason", d.Reason())
-	return ErrDenied
+	return denial{c.names.Account, c.user.Name, action, arn}
 }
 
 // ServeHTTP implements http.Handler.
@@ -128,8 +144,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = control.SetReadDeadline(time.Time{}) // from here on it would end the request's context while the work is going on
-	if _, pattern := d.mounts.Handler(r); pattern != "" {
-		d.mounts.ServeHTTP(w, r)
+	if h := d.mounted(r.URL.Path); h != nil {
+		h.ServeHTTP(w, r)
 		return
 	}
 	c := r.Context().Value(callerKey{}).(*caller)
@@ -152,11 +168,7 @@ func (d *door) identify(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	from := identity.Origin{Source: d.o.Client(r), Secure: r.TLS != nil, Time: now}
 	claim := dir.Claim(r.Header, r.URL.RawQuery)
 	if claim == nil {
-		if r.Header["Authorization"] != nil {
-			d.o.Logger.Warn("administration refused: the credential is not known", "path", r.URL.Path, "source", from.Source)
-		}
-		w.Header().Set("WWW-Authenticate", `Bearer realm="stagecache"`)
-		refuse(w, http.StatusUnauthorized, "MissingAuthenticationTokenException", "Missing Authentication Token: send a token or a signature of a user under iam")
+		d.refuseUnknown(w, r, from)
 		return nil, false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -194,6 +206,23 @@ func (d *door) identify(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	r.URL.RawQuery = claim.Strip(r.Header, r.URL.RawQuery)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return r, true
+}
+
+// refuseUnknown answers who has shown no credential that is known, in the way that clients of the route understand.
+func (d *door) refuseUnknown(w http.ResponseWriter, r *http.Request, from identity.Origin) {
+	signed := sigv4.QueryKeyID(r.URL.RawQuery) != "" || strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-")
+	if signed || r.Header["Authorization"] != nil {
+		d.o.Logger.Warn("administration refused: the credential is not known", "path", r.URL.Path, "source", from.Source)
+	}
+	switch {
+	case signed:
+		refuse(w, http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	case d.mounted(r.URL.Path) != nil:
+		refuse(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
+	default:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stagecache"`)
+		refuse(w, http.StatusUnauthorized, "MissingAuthenticationTokenException", "Missing Authentication Token: send a token or a signature of a user under iam")
+	}
 }
 
 // Signed is a request as its signature covers it.

@@ -110,7 +110,10 @@ func (c *control) serve(w http.ResponseWriter, r *http.Request) (int, any, *Erro
 			return 0, nil, &Error{http.StatusForbidden, "AccessDeniedException", err.Error()}
 		}
 	}
-	if op.do == nil {
+	switch {
+	case op.absent != "":
+		return 0, nil, badRequest("%s are not supported here: of API Gateway, the gateway has stages and their caches", op.absent)
+	case op.do == nil:
 		return 0, nil, fromFile(op.what)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

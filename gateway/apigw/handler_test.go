@@ -113,7 +113,14 @@ func TestWhatIsNotThereHasItsErrorType(t *testing.T) {
 		{"DELETE", "/restapis/shop/stages/prod", 400, "BadRequestException", "come from the gateway's configuration file"},
 		{"POST", "/restapis/shop/deployments", 400, "BadRequestException", "come from the gateway's configuration file"},
 		{"PUT", "/restapis/shop/resources/" + root + "/methods/GET/integration", 400, "BadRequestException", "come from the gateway's configuration file"},
-		{"GET", "/restapis/shop/authorizers", 404, "UnknownOperationException", "no operation GET /restapis/shop/authorizers"},
+		{"GET", "/restapis/shop/authorizers", 400, "BadRequestException", "Authorizers are not supported here"},
+		{"POST", "/restapis/shop/resources/" + root + "/methods/GET", 400, "BadRequestException", "Test invocations are not supported here"},
+		{"GET", "/restapis/shop/stages/prod/exports/oas30", 400, "BadRequestException", "Exports are not supported here"},
+		{"PUT", "/restapis/shop/resources/" + root + "/methods/GET/integration/responses/200", 400, "BadRequestException", "Integration responses are not supported here"},
+		{"GET", "/usageplans", 400, "BadRequestException", "Usage plans are not supported here"},
+		{"DELETE", "/domainnames/a.example.com/basepathmappings/x", 400, "BadRequestException", "Custom domain names are not supported here"},
+		{"GET", "/restapis/shop/nothing", 404, "UnknownOperationException", "no operation GET /restapis/shop/nothing"},
+		{"GET", "/restapis/shop//../stages", 404, "UnknownOperationException", "no operation"},
 		{"GET", "/restapis//stages", 404, "UnknownOperationException", "no operation"},
 		{"GET", "/tags/nothing", 400, "BadRequestException", "Invalid ARN"},
 		{"GET", "/tags/arn%3Aaws%3Aapigateway%3Aeu-west-1%3A%3A%2Frestapis%2Fshop%2Fresources%2Fx", 400, "BadRequestException", "Only the API and its stages"},
@@ -182,6 +189,18 @@ func TestAnEscapedSlashStaysEscapedInAnARN(t *testing.T) {
 	r.do("GET", "/restapis/shop/stages/prod%2Fcache", "")
 	if want := "apigateway:GET arn:aws:apigateway:eu-west-1::/restapis/shop/stages/prod%2Fcache"; !slices.Equal(r.asked, []string{want}) {
 		t.Errorf("asked for %v", r.asked)
+	}
+}
+
+// Policies name what has tags by its ARN, escaped as a whole.
+func TestTheARNOfTagsIsEscaped(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{"/tags/arn%3Aaws%3Aapigateway%3Aeu-west-1%3A%3A%2Frestapis%2Fshop", "/tags/arn:aws:apigateway:eu-west-1::/restapis/shop"} {
+		r.asked = nil
+		r.do("GET", path, "")
+		if want := "apigateway:GET arn:aws:apigateway:eu-west-1::/tags/arn%3Aaws%3Aapigateway%3Aeu-west-1%3A%3A%2Frestapis%2Fshop"; !slices.Equal(r.asked, []string{want}) {
+			t.Errorf("%s asked for %v", path, r.asked)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"stagecache/gateway/config"
 )
 
 // Storage keeps the notes of a control plane.
@@ -169,6 +171,10 @@ func (s *stageNotes) entry(entry, key string) *methodNotes {
 	m := s.Entries[shape(entry)]
 	if m == nil {
 		m = &methodNotes{}
+		if d := s.Entries[shape(config.DefaultEntry)]; d != nil { // a new entry is a copy, of this too
+			*m = *d
+			m.Keys = nil
+		}
 		s.Entries[shape(entry)] = m
 	}
 	if !slices.Contains(m.Keys, key) && len(m.Keys) < maxKeys {

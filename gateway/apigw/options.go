@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"stagecache/gateway/config"
@@ -56,7 +57,13 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 }
 
-// Patterns are where a http.ServeMux has to mount the handler.
+// Patterns are where the handler has to be mounted: a path alone, or with a slash at its end all below it.
 func Patterns() []string {
-	return []string{"/restapis", "/restapis/", "/tags/", "/account"}
+	patterns := []string{"/restapis", "/restapis/", "/tags/", "/account"}
+	for _, u := range absent {
+		if strings.Count(u.path, "/") == 1 {
+			patterns = append(patterns, u.path, u.path+"/")
+		}
+	}
+	return patterns
 }

@@ -24,6 +24,7 @@ type operation struct {
 	status int
 	do     func(*call) (any, *Error) // nil: refused, because the file says it
 	what   string                    // what is refused
+	absent string                    // what the gateway does not have at all
 }
 
 // The operations that are there, and those that a client might ask for in the belief that they are. Where a path could be two of
@@ -68,6 +69,29 @@ var operationTable = []operation{
 	{method: "PATCH", path: "/account", what: "The account"},
 }
 
+// absent are the rest of API Gateway's resources: whatever is done with them, the answer is one that its clients know, and
+// says what it is about.
+var absent = []struct{ method, path, what string }{
+	{"", "/restapis/{id}/authorizers", "Authorizers"},
+	{"", "/restapis/{id}/models", "Models"},
+	{"", "/restapis/{id}/requestvalidators", "Request validators"},
+	{"", "/restapis/{id}/gatewayresponses", "Gateway responses"},
+	{"", "/restapis/{id}/documentation", "Documentation parts and versions"},
+	{"", "/restapis/{id}/stages/{stage}/exports", "Exports"},
+	{"", "/restapis/{id}/stages/{stage}/sdks", "Generated SDKs"},
+	{"", "/restapis/{id}/resources/{resource}/methods/{verb}/responses", "Method responses"},
+	{"", "/restapis/{id}/resources/{resource}/methods/{verb}/integration/responses", "Integration responses"},
+	{"POST", "/restapis/{id}/resources/{resource}/methods/{verb}", "Test invocations"},
+	{"", "/usageplans", "Usage plans"},
+	{"", "/apikeys", "API keys"},
+	{"", "/domainnames", "Custom domain names"},
+	{"", "/domainnameaccessassociations", "Custom domain names"},
+	{"", "/rejectdomainnameaccessassociations", "Custom domain names"},
+	{"", "/clientcertificates", "Client certificates"},
+	{"", "/vpclinks", "VPC links"},
+	{"", "/sdktypes", "Generated SDKs"},
+}
+
 // splitPath takes an escaped path apart. Only so does an ARN, whose slashes are escaped, stay one part; some clients leave
 // them as they are, so what follows /tags/ is one part in any case.
 func splitPath(escaped string) ([]string, bool) {
@@ -94,6 +118,12 @@ func lookup(method string, parts []string) (operation, bool) {
 			return o, true
 		}
 	}
+	for _, u := range absent {
+		n := strings.Count(u.path, "/")
+		if (u.method == "" || u.method == method) && len(parts) >= n && matches(u.path, parts[:n]) {
+			return operation{absent: u.what}, true
+		}
+	}
 	return operation{}, false
 }
 
@@ -111,11 +141,12 @@ func matches(pattern string, parts []string) bool {
 }
 
 // arn is the resource that a permission is about: "arn:aws:apigateway:eu-west-1::/restapis/shop/stages/prod". What a policy
-// could take for a separator or a wildcard cannot be smuggled in by escaping: in it every part is escaped again.
+// could take for a separator or a wildcard cannot be smuggled in by escaping: in it every part is escaped again. So is the ARN of
+// what has tags, all of it, as policies for API Gateway have it: ".../tags/arn%3Aaws%3A...".
 func arn(region string, parts []string) string {
 	escaped := make([]string, len(parts))
 	for i, p := range parts {
-		escaped[i] = url.PathEscape(p)
+		escaped[i] = strings.ReplaceAll(url.QueryEscape(p), "+", "%20") // leaves unreserved characters alone
 	}
 	return "arn:aws:apigateway:" + region + "::/" + strings.Join(escaped, "/")
 }

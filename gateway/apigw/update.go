@@ -150,6 +150,9 @@ func (u *update) remove(op patchOperation) *Error {
 	case op.Path == "/accessLogSettings":
 		u.notes.AccessLog = nil
 		return nil
+	case op.Path == "/accessLogSettings/format", op.Path == "/accessLogSettings/destinationArn":
+		u.removeAccessLog(rest)
+		return nil
 	case rest == "" && slices.Contains([]string{"description", "cacheClusterEnabled", "cacheClusterSize", "deploymentId", "tracingEnabled", "clientCertificateId", "variables"}, name):
 		return unsupported(op)
 	default:
@@ -171,6 +174,22 @@ func (u *update) remove(op patchOperation) *Error {
 		return nil
 	}
 	return unknownPath(op.Path)
+}
+
+// removeAccessLog removes one of the two values.
+func (u *update) removeAccessLog(member string) {
+	if u.notes.AccessLog == nil {
+		return
+	}
+	l := *u.notes.AccessLog
+	if member == "format" {
+		l.Format = ""
+	} else {
+		l.DestinationARN = ""
+	}
+	if u.notes.AccessLog = &l; l == (accessLog{}) {
+		u.notes.AccessLog = nil
+	}
 }
 
 // entry finds the entry that a key means, also one that an operation before this one has made.
@@ -238,7 +257,7 @@ func (m *methodNotes) inert(op patchOperation, what string) (err *Error) {
 		m.Burst = &n
 	case "throttling/rateLimit":
 		f, bad := strconv.ParseFloat(op.Value, 64)
-		if bad != nil || math.IsNaN(f) || math.IsInf(f, 0) || f < 0 && f != -1 {
+		if bad != nil || strings.ContainsAny(op.Value, "_xX") || math.IsNaN(f) || math.IsInf(f, 0) || f < 0 && f != -1 {
 			return invalid(op, "a number, or -1 for no limit")
 		}
 		m.Rate = &f

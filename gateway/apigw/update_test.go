@@ -97,6 +97,7 @@ func TestWhatIsWrongWithAPatchIsSaidInItsWords(t *testing.T) {
 		{replace("/*/*/caching/ttlInSeconds", "-1"), "BadRequestException", "from 0 to 3600"},
 		{replace("/*/*/caching/unauthorizedCacheControlHeaderStrategy", "FAIL"), "BadRequestException", "[FAIL_WITH_403, SUCCEED_WITH_RESPONSE_HEADER, SUCCEED_WITHOUT_RESPONSE_HEADER]"},
 		{replace("/*/*/throttling/rateLimit", "NaN"), "BadRequestException", "-1 for no limit"},
+		{replace("/*/*/throttling/rateLimit", "1_0"), "BadRequestException", "-1 for no limit"},
 		{replace("/clientCertificateId", "abc"), "BadRequestException", "Client certificates are not supported"},
 	} {
 		r := newRig(t)
@@ -133,6 +134,30 @@ func TestAnEntryIsACopyAndInheritsNothing(t *testing.T) {
 	}
 	if v := r.stages.changes[1].Entries["GET /test"]; v == nil || *v != (Values{Caching: true, TTL: 300 * time.Second, RequireAuthorization: true, Strategy: "SUCCEED_WITH_RESPONSE_HEADER"}) {
 		t.Errorf("the gateway was told %+v", v)
+	}
+}
+
+// What has no effect here is copied like the rest.
+func TestACopyHasTheStagesOtherSettings(t *testing.T) {
+	r := newRig(t)
+	r.patched(replace("/*/*/metrics/enabled", "true"), replace("/*/*/logging/loglevel", "INFO"), replace("/*/*/throttling/burstLimit", "7"))
+	r.patched(replace("/test/GET/caching/ttlInSeconds", "5"))
+	got := r.patched(replace("/*/*/metrics/enabled", "false"), replace("/*/*/throttling/burstLimit", "8"))["test/GET"].(map[string]any)
+	if got["metricsEnabled"] != true || got["loggingLevel"] != "INFO" || got["throttlingBurstLimit"] != 7.0 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestPartsOfTheAccessLogAreRemoved(t *testing.T) {
+	r := newRig(t)
+	r.patched(replace("/accessLogSettings/format", "f"), replace("/accessLogSettings/destinationArn", "d"))
+	r.patched(op("op", "remove", "path", "/accessLogSettings/format"))
+	if got := r.stage()["accessLogSettings"]; fmt.Sprint(got) != "map[destinationArn:d]" {
+		t.Errorf("got %v", got)
+	}
+	r.patched(op("op", "remove", "path", "/accessLogSettings/destinationArn"), op("op", "remove", "path", "/accessLogSettings/format"))
+	if got, there := r.stage()["accessLogSettings"]; there {
+		t.Errorf("got %v", got)
 	}
 }
 
