@@ -20,7 +20,7 @@ type Claim struct {
 // Claim finds a credential of ours. It costs next to nothing where there is none.
 func (d *Directory) Claim(header map[string][]string, rawQuery string) *Claim {
 	values := header["Authorization"]
-	if d.Empty() || len(values) == 0 && !strings.Contains(rawQuery, "X-Amz-Credential=") {
+	if d.Empty() || len(values) == 0 && rawQuery == "" {
 		return nil
 	}
 	c := &Claim{}
@@ -34,7 +34,7 @@ func (d *Directory) Claim(header map[string][]string, rawQuery string) *Claim {
 			c.user = user
 		}
 	}
-	if _, known := d.keys[sigv4.QueryKeyID(rawQuery)]; known {
+	if sigv4.QueryHasKey(rawQuery, func(id string) bool { return d.keys[id].user != nil }) {
 		c.query, c.signed = true, true
 	}
 	if len(c.inHead) == 0 && !c.query {

@@ -58,6 +58,8 @@ func TestClaims(t *testing.T) {
 		{"our key in another version", header{"Authorization": {strings.Replace(signature, "HMAC", "ECDSA-P256", 1)}}, "", true, header{}, ""},
 		{"ours and another", header{"Authorization": {"Bearer x", "Bearer another-token"}}, "", true, header{"Authorization": {"Bearer x"}}, ""},
 		{"presigned", header{"Authorization": {"Basic x"}}, "a=1&X-Amz-Credential=AKIDEXAMPLE%2F2015&X-Amz-Signature=0&X-Amz-Foo=1&b=%zz", true, header{"Authorization": {"Basic x"}}, "a=1&X-Amz-Foo=1&b=%zz"},
+		{"presigned twice", header{}, "X-Amz-Credential=AKIDOTHER%2F2015&a=1&X-Amz-Credential=AKIDEXAMPLE%2F2015", true, header{}, "a=1"},
+		{"presigned, with names escaped", header{}, "a=1&X%2DAmz-Credential=AKIDEXAMPLE%2F2015&%58-Amz-Signature=0", true, header{}, "a=1"},
 		{"presigned by another", header{}, "X-Amz-Credential=AKIDOTHER%2F2015", false, nil, ""},
 	} {
 		claim := d.Claim(c.header, c.query)

@@ -9,17 +9,13 @@ import (
 	"strings"
 )
 
-// canonical is the request as it was signed, with the path in one of its forms.
-func (s *Signature) canonical(r *Request, path string) (string, error) {
+// canonical is the request as it was signed, with path and query in one of their forms.
+func (s *Signature) canonical(r *Request, path, query string) (string, error) {
 	var b strings.Builder
 	b.WriteString(r.Method)
 	b.WriteByte('\n')
 	b.WriteString(path)
 	b.WriteByte('\n')
-	query, err := canonicalQuery(r.RawQuery, s.Presigned)
-	if err != nil {
-		return "", err
-	}
 	b.WriteString(query)
 	b.WriteByte('\n')
 	for _, name := range s.SignedHeaders {
@@ -107,6 +103,20 @@ func resolve(path string) string {
 		resolved += "/"
 	}
 	return resolved
+}
+
+// canonicalQueries are the forms in which the query may have been signed: as it should be, and as some signers leave it: in order,
+// but written as it was sent (botocore, for a query that is part of the URL), or just as it was sent (curl before 8). None of
+// these is the proper form of another query than the one that was sent, so a signature stays good for what was signed.
+func canonicalQueries(raw string, presigned bool) ([]string, error) {
+	proper, err := canonicalQuery(raw, presigned)
+	if err != nil || presigned || raw == proper {
+		return []string{proper}, err
+	}
+	pairs := strings.Split(raw, "&")
+	slices.Sort(pairs)
+	forms := []string{proper, strings.Join(pairs, "&"), raw}
+	return slices.Compact(forms), nil
 }
 
 // canonicalQuery sorts the parameters, each decoded and encoded again. The signature itself is not part of what is signed.

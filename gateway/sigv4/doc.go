@@ -9,6 +9,7 @@
 // identity).
 //
 // What is signed, and how it is written down for signing, is AWS's "Create a signed AWS API request". Where signers differ, both
-// are taken: paths with "//" or "." segments are signed as they are sent by the Go SDK, and resolved by botocore.
+// are taken: paths with "//" or "." segments are signed as they are sent by the Go SDK, and resolved by botocore; queries that are out
+// of order or escaped in another way are signed as they are by older releases of curl.
 // A body's hash is always computed here. Temporary credentials, unsigned and chunk-signed payloads, and version 4a are refused.
 package sigv4

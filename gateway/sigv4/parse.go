@@ -88,6 +88,27 @@ func QueryKeyID(rawQuery string) string {
 	return ""
 }
 
+// QueryHasKey tells whether a query claims a key that is known, in whatever way its parameters are written and however many
+// there are: what of it is valid is another question.
+func QueryHasKey(rawQuery string, known func(id string) bool) bool {
+	if !strings.Contains(rawQuery, "X-Amz-Credential=") && !strings.Contains(rawQuery, "%") {
+		return false
+	}
+	for pair := range strings.SplitSeq(rawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name != "X-Amz-Credential" {
+			if name, _ = url.QueryUnescape(name); name != "X-Amz-Credential" {
+				continue
+			}
+		}
+		scope, _ := url.QueryUnescape(value)
+		if id, _, _ := strings.Cut(scope, "/"); known(id) {
+			return true
+		}
+	}
+	return false
+}
+
 // queryNames are the parameters that carry a presigned request's signature.
 var queryNames = []string{
 	"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Security-Token",

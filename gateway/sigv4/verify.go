@@ -26,14 +26,20 @@ func (s *Signature) Verify(secret string, r *Request, c Check) error {
 		return err
 	}
 	key := signingKey(secret, s.Date, s.Region, s.Service)
+	queries, err := canonicalQueries(r.RawQuery, s.Presigned)
+	if err != nil {
+		return err
+	}
 	for _, path := range canonicalPaths(r.Path) {
-		text, err := s.canonical(r, path)
-		if err != nil {
-			return err
-		}
-		// hmac.Equal compares in constant time: how much of a guess is right does not show.
-		if hmac.Equal(mac(key, s.stringToSign(text)), s.Value[:]) {
-			return nil
+		for _, query := range queries {
+			text, err := s.canonical(r, path, query)
+			if err != nil {
+				return err
+			}
+			// hmac.Equal compares in constant time: how much of a guess is right does not show.
+			if hmac.Equal(mac(key, s.stringToSign(text)), s.Value[:]) {
+				return nil
+			}
 		}
 	}
 	return refuse("the signature does not match the request")
