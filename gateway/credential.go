@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -94,8 +95,16 @@ func (x *exchange) mayRefresh() (bool, *problem) {
 			return false, errFalse
 		}
 		caller = "user " + user.Name
-		arn := x.state.identity.Names.Method(x.stage.name, x.verb, policy.DecodedPath(x.below))
-		if d := user.May(identity.InvalidateCache, arn, from); !d.Allowed {
+		path := policy.DecodedPath(x.below)
+		arn := x.state.identity.Names.Method(x.stage.name, x.verb, path)
+		d := user.May(identity.InvalidateCache, arn, from)
+		// A slash at the end makes no other resource for routes and declared keys, so it must not lead past a denial.
+		if bare := strings.TrimRight(path, "/"); d.Allowed && bare != path {
+			if n := user.May(identity.InvalidateCache, x.state.identity.Names.Method(x.stage.name, x.verb, bare), from); n.Statement != nil {
+				d = n
+			}
+		}
+		if !d.Allowed {
 			x.refused(user, from, d.Reason()+": execute-api:InvalidateCache on "+arn, &x.stage.refreshes.Denied)
 			return false, nil
 		}

@@ -31,6 +31,7 @@ iam:
         Statement:
           - {Effect: Allow, Action: "execute-api:InvalidateCache", Resource: "arn:aws:execute-api:eu-west-1:123456789012:shop/prod/GET/*"}
           - {Effect: Deny, Action: "*", Resource: "arn:aws:execute-api:*:*:shop/*/GET/private/*"}
+          - {Effect: Deny, Action: "*", Resource: "arn:aws:execute-api:*:*:shop/*/GET/exact/x"}
     purger:
       tokens: [{env: F}]
       policy: {Statement: {Effect: Allow, Action: "apigateway:DELETE", Resource: "arn:aws:apigateway:eu-west-1::/restapis/shop/stages/prod/cache/data"}}
@@ -308,5 +309,15 @@ func TestRefreshesAreRecorded(t *testing.T) {
 	b, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(b), `"user":"deployer","via":"signature","source":"127.0.0.1","action":"refresh","stage":"prod","what":"GET /a/b","at_most":1}`) {
 		t.Errorf("%s %v", b, err)
+	}
+}
+
+// A slash at the end makes no other resource for a declared key, so a policy that denies the resource must not be passed by one.
+func TestADenialIsNotPassedByASlash(t *testing.T) {
+	r := newRig(t, withUsers(), withMethods(`"GET /exact/{id}": {key: {mode: declared}, cacheKeyParameters: [method.request.path.id]}`))
+	for _, path := range []string{"/prod/exact/x", "/prod/exact/x/", "/prod/private/"} {
+		if a := r.send("GET", path, r.signed, "Cache-Control", "max-age=0"); a.header.Get("Warning") != ignored {
+			t.Errorf("%s was refreshed: %v", path, a.header)
+		}
 	}
 }
