@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,17 +32,16 @@ func (p *program) explainCommand() *cli.Command {
 }
 
 func (c *call) explain() error {
-	q := control.ExplainRequest{Method: c.flags.Args().Get(0), URL: c.flags.Args().Get(1), Header: make(map[string][]string)}
-	for _, line := range c.flags.StringSlice("header") {
-		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return usagef("write -H 'Accept-Language: de'", "%q is not a header", line)
-		}
-		name = http.CanonicalHeaderKey(name)
-		q.Header[name] = append(q.Header[name], strings.TrimSpace(value))
+	header, err := c.headers()
+	if err != nil {
+		return err
 	}
-	return c.administer(func(conn *control.Connection, cfg *config.Config) error {
-		e, err := c.explained(conn, cfg, q)
+	q := control.ExplainRequest{Method: c.flags.Args().Get(0), URL: c.flags.Args().Get(1), Header: header}
+	if err := q.Check(); err != nil {
+		return err
+	}
+	return c.administer(func(conn *control.Connection, _ *config.Config) error {
+		e, err := c.explained(conn, q)
 		if err != nil {
 			return err
 		}
@@ -53,24 +53,40 @@ func (c *call) explain() error {
 	})
 }
 
+// headers are those of --header.
+func (c *call) headers() (map[string][]string, error) {
+	header := make(map[string][]string)
+	for _, line := range c.flags.StringSlice("header") {
+		name, value, ok := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return nil, usagef("write -H 'Accept-Language: de'", "%q is not a header", line)
+		}
+		name = http.CanonicalHeaderKey(name)
+		header[name] = append(header[name], strings.TrimSpace(value))
+	}
+	return header, nil
+}
+
 // explained asks about the stage that was named, or about each until one answers the URL.
-func (c *call) explained(conn *control.Connection, cfg *config.Config, q control.ExplainRequest) (e control.Explanation, err error) {
+func (c *call) explained(conn *control.Connection, q control.ExplainRequest) (e control.Explanation, err error) {
 	if stage := c.flags.String("stage"); stage != "" {
 		return conn.Explain(c.ctx, stage, q)
 	}
-	for _, s := range cfg.Stages {
-		// A path alone would count as relative to a stage, so it is made absolute where there is a choice.
-		asked := q
-		if strings.HasPrefix(q.URL, "/") {
-			host := cfg.Listen
-			if h := q.Header["Host"]; len(h) > 0 {
-				host = h[0]
-			} else if len(s.Hosts) > 0 {
-				host = s.Hosts[0]
-			}
-			asked.URL = "http://" + host + q.URL
+	stages, err := conn.Stages(c.ctx)
+	if err != nil {
+		return e, err
+	}
+	path, _, _ := strings.Cut(q.URL, "?")
+	// The longest base path first, as the gateway looks for it.
+	slices.SortStableFunc(stages, func(a, b control.StageInfo) int { return len(b.BasePath) - len(a.BasePath) })
+	err = &control.Error{Status: http.StatusNotFound, Message: "no stage answers " + q.URL, HintText: "cachectl stage list shows the base paths; with --stage the path may be relative to the stage"}
+	for _, s := range stages {
+		base := strings.TrimSuffix(s.BasePath, "/")
+		// A path alone that is not below the base path would count as relative to the stage.
+		if s.Orphaned || strings.HasPrefix(path, "/") && path != base && !strings.HasPrefix(path, base+"/") {
+			continue
 		}
-		e, err = conn.Explain(c.ctx, s.Name, asked)
+		e, err = conn.Explain(c.ctx, s.Stage, q)
 		var other *control.Error
 		if !errors.As(err, &other) || other.Status != http.StatusNotFound && other.Status != http.StatusConflict {
 			return e, err

@@ -12,14 +12,16 @@ import (
 func (p *program) flushCommand() *cli.Command {
 	return p.leaf(command{
 		name: "flush", usage: "empty a stage, or purge part of it",
-		description: "Without --path and --tag the whole stage is emptied. Paths are relative to the stage and begin with /:\n" +
+		description: "Without --path, --tag and --request the whole stage is emptied. Paths are relative to the stage and begin with /:\n" +
 			"a trailing * is a prefix, * elsewhere stands for one segment, and without * it is that exact path with all\n" +
 			"its queries and variants. Works on a gateway that is running and on one that is not.",
 		flags: []cli.Flag{
 			stageFlag("the `STAGE` to flush"),
 			&cli.StringSliceFlag{Name: "path", Usage: "purge this `PATH` only; may be repeated"},
 			&cli.StringSliceFlag{Name: "tag", Usage: "purge what has this `TAG` only; may be repeated"},
-			&cli.BoolFlag{DisableDefaultText: true, Name: "soft", Usage: "make entries stale instead of removing them (with --path or --tag)"},
+			&cli.StringSliceFlag{Name: "request", Usage: "purge what a GET of this `URL` is answered from: absolute, or a path with its query; may be repeated"},
+			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "with --request: a header that is part of the key, `'NAME: VALUE'`; may be repeated"},
+			&cli.BoolFlag{DisableDefaultText: true, Name: "soft", Usage: "make entries stale instead of removing them (with --path, --tag or --request)"},
 			jsonFlag(),
 		},
 		remote: true,
@@ -59,8 +61,18 @@ func (c *call) purgeRequests() ([]control.PurgeRequest, error) {
 	for _, tag := range c.flags.StringSlice("tag") {
 		list = append(list, control.PurgeRequest{Tag: tag, Soft: soft})
 	}
+	header, err := c.headers()
+	if err != nil {
+		return nil, err
+	}
+	for _, url := range c.flags.StringSlice("request") {
+		list = append(list, control.PurgeRequest{Request: url, Header: header, Soft: soft})
+	}
 	if soft && len(list) == 0 {
-		return nil, usagef("--path '/*' --soft makes the whole stage stale", "--soft needs --path or --tag")
+		return nil, usagef("--path '/*' --soft makes the whole stage stale", "--soft needs --path, --tag or --request")
+	}
+	if len(header) > 0 && len(c.flags.StringSlice("request")) == 0 {
+		return nil, usagef("", "--header needs --request")
 	}
 	for _, p := range list { // all of them before the first is done
 		if err := p.Check(); err != nil {
@@ -106,8 +118,11 @@ func (c *call) purge(conn *control.Connection, cfg *config.Config, stage string,
 }
 
 func purgeText(p control.PurgeRequest) string {
-	if p.Tag != "" {
+	switch {
+	case p.Tag != "":
 		return "tag " + p.Tag
+	case p.Request != "":
+		return "request " + p.Request
 	}
 	return "path " + p.Path
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -25,25 +26,11 @@ func (w noWriter) WriteHeader(int)             {}
 // Explain says what would become of a request to a stage. It takes the request through the same steps as serve does, and stops
 // where something would happen.
 func (g *Gateway) Explain(_ context.Context, stage string, q control.ExplainRequest) (control.Explanation, error) {
-	s := g.state.Load()
-	r, err := explained(s, stage, q)
+	x, p, err := g.imagine(stage, q)
 	if err != nil {
 		return control.Explanation{}, err
 	}
-	x := &exchange{g: g, state: s, r: r, begun: time.Now(), result: "-", buffers: &buffers{}}
-	x.w = response{ResponseWriter: noWriter{make(http.Header)}, perWrite: g.o.WriteTimeout}
-	e := control.Explanation{Method: q.Method, URL: r.URL.String(), Key: []control.KeyPart{}}
-	if p := x.accept(); p != nil {
-		return control.Explanation{}, &control.Error{Status: http.StatusBadRequest, Message: "the gateway refuses this request: " + p.message}
-	}
-	p := x.find()
-	if x.stage == nil || x.stage.name != stage {
-		other := ""
-		if x.stage != nil {
-			other = x.stage.name
-		}
-		return control.Explanation{}, control.NotThisStage(stage, e.URL, other)
-	}
+	e := control.Explanation{Method: q.Method, URL: x.r.URL.String(), Key: []control.KeyPart{}}
 	e.Stage, e.Mode, e.BasePath = stage, x.stage.cfg.Mode, x.stage.cfg.BasePath
 	if p != nil {
 		e.Next = control.Next{Outcome: "refused", Why: p.message}
@@ -72,6 +59,29 @@ func (g *Gateway) Explain(_ context.Context, stage string, q control.ExplainRequ
 	e.Key = x.keyParts()
 	x.explainStored(&e)
 	return e, nil
+}
+
+// imagine takes a request to a stage as far as stage, route and settings. The problem is what refuses it after the stage was found.
+func (g *Gateway) imagine(stage string, q control.ExplainRequest) (*exchange, *problem, error) {
+	s := g.state.Load()
+	r, err := explained(s, stage, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := &exchange{g: g, state: s, r: r, begun: time.Now(), result: "-", buffers: &buffers{}}
+	x.w = response{ResponseWriter: noWriter{make(http.Header)}, perWrite: g.o.WriteTimeout}
+	if p := x.accept(); p != nil {
+		return nil, nil, &control.Error{Status: http.StatusBadRequest, Message: "the gateway refuses this request: " + p.message}
+	}
+	p := x.find()
+	if x.stage == nil || x.stage.name != stage {
+		other := ""
+		if x.stage != nil {
+			other = x.stage.name
+		}
+		return nil, nil, control.NotThisStage(stage, r.URL.String(), other)
+	}
+	return x, p, nil
 }
 
 // explained makes the request that an explanation is about.
@@ -110,7 +120,13 @@ func explained(s *state, stage string, q control.ExplainRequest) (*http.Request,
 				u.Path, u.RawPath = st.base+u.Path, st.base+u.EscapedPath()
 			}
 			u.Scheme, u.Host = "http", r.Host
+			if s.cfg.TLS.CertFile != "" {
+				u.Scheme = "https"
+			}
 		}
+	}
+	if u.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{} // the scheme is a part of the key
 	}
 	r.RequestURI = u.RequestURI()
 	return r, nil

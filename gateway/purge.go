@@ -97,11 +97,8 @@ func (x *exchange) purgeAs(who audit.Actor) {
 
 // purgeOne purges the entry that a GET with this query, and these headers where they are keyed, would be answered from.
 func (x *exchange) purgeOne(ctx context.Context, out *purged) {
-	x.verb, x.head = http.MethodGet, false
-	x.m, x.template = x.stage.settings(x.verb, x.below)
-	x.query = policy.Query(x.r.URL.RawQuery, x.m.query, !x.m.http)
-	x.buildKey()
-	out.Path += queryPart(x.query)
+	y := x.asGet(x.below, x.r.URL.RawQuery)
+	out.Path += queryPart(y.query)
 	rec := audit.Record{Action: audit.Purge, Stage: x.stage.name, What: "request " + out.Path, Soft: out.Soft}
 	store, mode := x.stage.store.Load(), engine.Hard
 	if out.Soft {
@@ -109,10 +106,14 @@ func (x *exchange) purgeOne(ctx context.Context, out *purged) {
 	}
 	var err error
 	if store != nil && x.stage.cfg.Cache.Enabled {
-		var r engine.PurgeResult
-		if r, err = store.Purge(ctx, engine.Key(x.key), mode); err == nil {
-			out.AtMost, rec.AtMost = r.AtMost, r.AtMost
+		for _, key := range y.entries() {
+			var r engine.PurgeResult
+			if r, err = store.Purge(ctx, engine.Key(key), mode); err != nil {
+				break
+			}
+			out.AtMost += r.AtMost
 		}
+		rec.AtMost = out.AtMost
 	}
 	rec.Error = audit.Text(err)
 	x.g.o.Audit.Write(ctx, rec)
@@ -122,6 +123,29 @@ func (x *exchange) purgeOne(ctx context.Context, out *purged) {
 		return
 	}
 	x.answerPurge(*out)
+}
+
+// entries are the keys under which a request's answer may be stored: the whole and, in mode http, a part of it.
+func (x *exchange) entries() [][]byte {
+	keys := [][]byte{x.key}
+	if x.m.http {
+		keys = append(keys, policy.AppendPartKey(nil, x.key))
+	}
+	return keys
+}
+
+// RequestKeys gives the keys under which a stage stores the answer to a GET: those that a purge of that request is about.
+func (g *Gateway) RequestKeys(stage string, q control.ExplainRequest) ([][]byte, error) {
+	x, p, err := g.imagine(stage, q)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		return nil, &control.Error{Status: http.StatusBadRequest, Message: "the gateway refuses this request: " + p.message}
+	}
+	x.findClaim()
+	x.dropClaim()
+	return x.asGet(x.below, x.r.URL.RawQuery).entries(), nil
 }
 
 func statusOfPurge(err error) int {

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 
+	"stagecache/gateway/control"
 	"stagecache/gateway/sigv4/sigv4test"
 )
 
@@ -91,5 +93,24 @@ func TestWhoMayNotPurge(t *testing.T) {
 	off.do("PURGE", "/prod/a", "Authorization", purgerToken)
 	if q := off.backend.last(); q.Method != "PURGE" || q.Header.Get("Authorization") != "" {
 		t.Errorf("the backend got %s with %v", q.Method, q.Header)
+	}
+}
+
+// The scheme is a part of the key, so what is asked about a URL has to be asked about its scheme.
+func TestExplainedAndPurgedRequestsHaveTheirScheme(t *testing.T) {
+	r := newRig(t)
+	for url, want := range map[string]string{"http://a.example/prod/x": "http", "https://a.example/prod/x": "https", "/x": "http"} {
+		e, err := r.g.Explain(t.Context(), "prod", control.ExplainRequest{Method: "GET", URL: url})
+		if err != nil || len(e.Key) < 2 || e.Key[1].Name != "scheme" || e.Key[1].Values[0] != want {
+			t.Errorf("%s: %+v, %v", url, e.Key, err)
+		}
+	}
+	one, err := r.g.RequestKeys("prod", control.ExplainRequest{Method: "GET", URL: "http://a.example/prod/x"})
+	other, err2 := r.g.RequestKeys("prod", control.ExplainRequest{Method: "GET", URL: "https://a.example/prod/x"})
+	if err != nil || err2 != nil || len(one) != 1 || bytes.Equal(one[0], other[0]) {
+		t.Errorf("%q %q, %v %v", one, other, err, err2)
+	}
+	if _, err := r.g.RequestKeys("prod", control.ExplainRequest{Method: "GET", URL: "http://a.example/nowhere/x"}); err == nil {
+		t.Error("a request that no stage answers has keys")
 	}
 }

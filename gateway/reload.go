@@ -63,6 +63,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 			continue
 		}
 		if store := st.store.Swap(nil); store != nil {
+			st.counters.closing(store)
 			if err := store.Close(); err != nil {
 				g.log.Warn("closing the store of a stage that has none any more", "stage", st.name, "error", err)
 			}
@@ -149,6 +150,7 @@ func sameSizes(a, b config.Cache) bool {
 // swapStore closes a stage's store, if it is open, and opens it as cfg wants it.
 func (g *Gateway) swapStore(cfg *config.Config, st *stage) error {
 	if store := st.store.Swap(nil); store != nil {
+		st.counters.closing(store)
 		if err := store.Close(); err != nil {
 			// What it could not write is lost to the cache; the directory is free all the same.
 			g.log.Warn("closing a store to open it with other sizes", "stage", st.name, "error", err)

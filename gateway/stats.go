@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"stagecache/engine"
 	"stagecache/gateway/control"
 )
 
@@ -23,12 +25,26 @@ type RequestStats = control.RequestStats
 
 // counters is where RequestStats come from.
 type counters struct {
+	mu      sync.Mutex
+	earlier control.StoreCounts // guarded by mu
+
 	hits, misses, bypasses, coalesced, stale, backend atomic.Uint64
 	saved                                             atomic.Int64 // nanoseconds
 }
 
+// closing keeps what a store has counted, of which nobody can be told once it is closed.
+func (c *counters) closing(store *engine.Store) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.earlier.Add(store.Stats())
+}
+
 func (c *counters) stats() RequestStats {
+	c.mu.Lock()
+	earlier := c.earlier
+	c.mu.Unlock()
 	return RequestStats{
+		Earlier:             earlier,
 		Hits:                c.hits.Load(),
 		Misses:              c.misses.Load(),
 		Bypasses:            c.bypasses.Load(),

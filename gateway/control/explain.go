@@ -86,7 +86,7 @@ func (l *Local) Explain(ctx context.Context, stage string, r ExplainRequest) (Ex
 	if s == nil {
 		return Explanation{}, noStage(cfg, stage)
 	}
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return Explanation{}, err
 	}
 	src, ok := l.src.(explainer)
@@ -101,7 +101,8 @@ func (l *Local) Explain(ctx context.Context, stage string, r ExplainRequest) (Ex
 	return e, nil
 }
 
-func (r ExplainRequest) check() error {
+// Check says what is wrong with the request as such.
+func (r ExplainRequest) Check() error {
 	if r.Method == "" || strings.Trim(r.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") != "" {
 		return badRequest("write GET", "%q is not a method", r.Method)
 	}

@@ -222,7 +222,7 @@ func (h *handler) remove(r *http.Request) (any, error) {
 func (h *handler) flush(r *http.Request) (any, error) {
 	// A purge that was sent to the wrong place must not empty the whole stage.
 	if r.ContentLength > 0 {
-		return nil, badRequest("POST .../purge takes a path or a tag", "a flush takes no body: it empties the whole stage")
+		return nil, badRequest("POST .../purge takes a path, a tag or a request", "a flush takes no body: it empties the whole stage")
 	}
 	return h.svc.Flush(r.Context(), r.PathValue("s"))
 }
@@ -250,7 +250,7 @@ func decode(r *http.Request, what, hint string, into any) error {
 
 func (h *handler) purge(r *http.Request) (any, error) {
 	var p PurgeRequest
-	if err := decode(r, "the purge", `send {"path": "/products/*"} or {"tag": "sale"}, and "soft": true if you like`, &p); err != nil {
+	if err := decode(r, "the purge", `send {"path": "/products/*"}, {"tag": "sale"} or {"request": "/search?q=tea"}, and "soft": true if you like`, &p); err != nil {
 		return nil, err
 	}
 	return h.svc.Purge(r.Context(), r.PathValue("s"), p)

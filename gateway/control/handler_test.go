@@ -82,7 +82,7 @@ func TestWhatIsWrongWithARequestIsSaidInJSON(t *testing.T) {
 		{"no purge", "POST", "/v1/stages/prod/purge", "", 400, "reading the purge"},
 		{"unknown field", "POST", "/v1/stages/prod/purge", `{"pth":"/a"}`, 400, "pth"},
 		{"two purges", "POST", "/v1/stages/prod/purge", `{"path":"/a"}{"path":"/b"}`, 400, "there is more"},
-		{"neither", "POST", "/v1/stages/prod/purge", `{}`, 400, "needs a path or a tag"},
+		{"neither", "POST", "/v1/stages/prod/purge", `{}`, 400, "needs a path, a tag or a request"},
 		{"both", "POST", "/v1/stages/prod/purge", `{"path":"/a","tag":"b"}`, 400, "not both"},
 		{"too large", "POST", "/v1/stages/prod/purge", strings.Repeat(" ", maxBody+1), 413, "larger than"},
 		{"no reload offered", "POST", "/v1/reload", "", 404, "nothing at"},

@@ -168,8 +168,7 @@ func (l *Local) Purge(ctx context.Context, stage string, p PurgeRequest) (r Purg
 }
 
 func (l *Local) purge(ctx context.Context, stage string, p PurgeRequest) (PurgeResult, error) {
-	target, err := p.target()
-	if err != nil {
+	if err := p.Check(); err != nil {
 		return PurgeResult{}, err
 	}
 	s, st, err := l.store(ctx, stage)
@@ -184,11 +183,20 @@ func (l *Local) purge(ctx context.Context, stage string, p PurgeRequest) (PurgeR
 		return PurgeResult{}, conflict(fmt.Sprintf("cachectl flush --stage %s removes all of it", stage),
 			"the cache of stage %s is off, but what it stored before is on the disk: it cannot be purged in part", stage)
 	}
-	r, err := st.Purge(ctx, target, p.mode())
+	targets, err := l.targets(stage, p)
 	if err != nil {
-		return PurgeResult{}, stageError(stage, err)
+		return PurgeResult{}, err
 	}
-	return PurgeResult{Stage: stage, PurgeRequest: p, AtMost: r.AtMost, ElapsedSeconds: r.Elapsed.Seconds()}, nil
+	out := PurgeResult{Stage: stage, PurgeRequest: p}
+	for _, t := range targets {
+		r, err := st.Purge(ctx, t, p.mode())
+		if err != nil {
+			return PurgeResult{}, stageError(stage, err)
+		}
+		out.AtMost += r.AtMost
+		out.ElapsedSeconds += r.Elapsed.Seconds()
+	}
+	return out, nil
 }
 
 // Compact implements Service.

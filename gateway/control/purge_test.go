@@ -40,6 +40,7 @@ func TestWhatAPurgeMeans(t *testing.T) {
 func TestWhatAPurgeCannotBe(t *testing.T) {
 	for _, p := range []PurgeRequest{
 		{}, {Soft: true}, {Path: "/a", Tag: "b"}, {Path: "products/1"}, {Path: "*"}, {Path: "/a?b=1"}, {Path: "/a#b"},
+		{Path: "/a", Request: "/b"}, {Tag: "a", Request: "/b"}, {Path: "/a", Header: map[string][]string{"A": {"b"}}}, {Request: "/" + strings.Repeat("a", maxPurgeText)},
 		{Path: "/" + strings.Repeat("a", maxPurgeText)}, {Tag: strings.Repeat("a", maxPurgeText+1)},
 	} {
 		var e *Error
