@@ -50,14 +50,15 @@ func scripts(dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"freeport": cmdFreeport,
-			"expand":   cmdExpand,
-			"ready":    cmdReady,
-			"signal":   cmdSignal,
-			"exit":     cmdExit,
-			"waitfile": cmdWaitfile,
-			"extract":  cmdExtract,
-			"flip":     cmdFlip,
+			"freeport":    cmdFreeport,
+			"expand":      cmdExpand,
+			"ready":       cmdReady,
+			"signal":      cmdSignal,
+			"exit":        cmdExit,
+			"waitfile":    cmdWaitfile,
+			"extract":     cmdExtract,
+			"flip":        cmdFlip,
+			"certificate": cmdCertificate,
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -52,6 +53,17 @@ func (d *door) sameSite(r *http.Request) error {
 	}
 	if r.Method == http.MethodOptions { // a preflight: there is no CORS to allow
 		return errCrossSite
+	}
+	// To a page of any site a browser opens web sockets, and there is nothing here to talk to through one.
+	if r.Header["Sec-Websocket-Key"] != nil || strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return errCrossSite
+	}
+	// net/http's check lets reading pass, and takes "null" for an origin as good as none where the method is safe.
+	for _, origin := range r.Header["Origin"] {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) {
+			return errCrossSite
+		}
 	}
 	return d.cross.Check(r)
 }
