@@ -49,6 +49,13 @@ func (c *call) simulate() error {
 			return usagef("cachectl iam simulate --help shows all flags", "cachectl iam simulate needs --%s", name)
 		}
 	}
+	// What can be no action or ARN would be denied whatever the policy says, and nobody would notice the slip.
+	if service, action, ok := strings.Cut(c.flags.String("action"), ":"); !ok || service == "" || action == "" || strings.ContainsAny(action, "*?") {
+		return usagef("write execute-api:InvalidateCache", "--action %q is not one action", c.flags.String("action"))
+	}
+	if arn := c.flags.String("resource"); arn != "*" && (!strings.HasPrefix(arn, "arn:") || strings.Count(arn, ":") < 5) {
+		return usagef("write arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/path", "--resource %q is not an ARN", arn)
+	}
 	path, err := c.configFile()
 	if err != nil {
 		return err
