@@ -42,6 +42,12 @@ func (b book) validation() {
 		step{ask: []string{"If-None-Match", `"x"`, "If-Modified-Since", modified}, from: "store", text: "step 1"},
 		step{ask: []string{"If-Modified-Since", "Wednesday, 01-Jan-25 00:00:00 GMT"}, from: "store", got: 304},
 		step{ask: []string{"If-Modified-Since", "Tue, 31 Dec 2024 23:59:59 GMT"}, from: "store", text: "step 1"})
+	b.add("9111 4.3.2: a condition on what is not stored",
+		step{ask: []string{"If-None-Match", `"a"`}, say: []string{"Cache-Control", "no-store", "Etag", `"b"`, "Content-Type", "text/x"}, from: "backend", text: "step 1", sent: []string{"If-None-Match", "-"}},
+		step{at: "/b", ask: []string{"If-None-Match", `"a"`}, say: []string{"Cache-Control", "private", "Etag", `"a"`, "X", "1"}, from: "backend", got: 304,
+			have: []string{"Etag", `"a"`, "X", "1", "Content-Type", "-", "Content-Length", "-"}},
+		step{at: "/c", ask: []string{"If-Modified-Since", modified}, say: []string{"Cache-Control", "no-store", "Last-Modified", modified}, from: "backend", got: 304},
+		step{at: "/d", ask: []string{"If-None-Match", `"a"`}, say: []string{"Cache-Control", "no-store", "Etag", `"a"`}, status: 404, from: "backend", text: "step 4"})
 	b.add("9111 4.3.2: a condition on what is stale",
 		step{say: []string{"Cache-Control", "max-age=2", "Etag", `"a"`}, from: "backend"},
 		step{wait: 3 * time.Second, ask: []string{"If-None-Match", `"a"`}, say: []string{"Cache-Control", "max-age=60", "Etag", `"a"`}, from: "backend", got: 304},
@@ -67,6 +73,11 @@ func (b book) validation() {
 		step{wait: 5 * time.Second, say: []string{"Cache-Control", "max-age=2, stale-while-revalidate=10", "Etag", `"b"`}, from: "both", text: "step 1"},
 		step{from: "store", text: "step 2"},
 		step{wait: 13 * time.Second, from: "backend"})
+	b.add("5861 3: an error does not take the place of what may still be served",
+		step{say: []string{"Cache-Control", "max-age=2, stale-while-revalidate=60"}, from: "backend"},
+		step{wait: 3 * time.Second, status: 503, say: []string{"Cache-Control", "max-age=30"}, from: "both", text: "step 1"},
+		step{say: []string{"Cache-Control", "max-age=2"}, from: "both", text: "step 1"},
+		step{from: "store", text: "step 3"})
 	b.add("5861 4: stale for an error",
 		step{say: []string{"Cache-Control", "max-age=2, stale-if-error=60"}, from: "backend"},
 		step{wait: 3 * time.Second, status: 503, from: "store", text: "step 1"},

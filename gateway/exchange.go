@@ -238,6 +238,14 @@ func (x *exchange) conditional() bool {
 		h["If-Match"] != nil || h["If-Unmodified-Since"] != nil
 }
 
+// validates tells that all that the client wants to know is whether what it has is still good: a condition that the gateway can
+// judge by any answer that it has, stored or not.
+func (x *exchange) validates() bool {
+	h := x.r.Header
+	return (h["If-None-Match"] != nil || h["If-Modified-Since"] != nil) &&
+		h["Range"] == nil && h["If-Match"] == nil && h["If-Unmodified-Since"] == nil
+}
+
 // maxKeyedBody is how large the body of a request may be for its answer to be cached.
 const maxKeyedBody = 64 << 10
 

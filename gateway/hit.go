@@ -110,16 +110,10 @@ func (x *exchange) servePart(a stored.Answer, h http.Header) bool {
 	if a.Status != http.StatusOK && a.Status != http.StatusNonAuthoritativeInfo {
 		return false // neither conditions nor ranges apply
 	}
-	v := policy.Validators{ETag: a.Get("Etag"), LastModified: a.Get("Last-Modified"), Date: a.Get("Date")}
-	switch policy.Evaluate(policy.Conditional{
-		IfNoneMatch: in["If-None-Match"], IfModifiedSince: in["If-Modified-Since"],
-		IfMatch: in["If-Match"], IfUnmodifiedSince: in["If-Unmodified-Since"],
-	}, v) {
+	v := validatorsOf(a)
+	switch policy.Evaluate(conditionsOf(in), v) {
 	case policy.NotModified:
-		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Range"} {
-			delete(h, name)
-		}
-		x.w.WriteHeader(http.StatusNotModified)
+		x.notModified(h)
 		return true
 	case policy.PreconditionFailed:
 		x.instead(errPrecondition, h, "")
@@ -140,6 +134,21 @@ func (x *exchange) servePart(a stored.Answer, h http.Header) bool {
 		return true
 	}
 	return false
+}
+
+func conditionsOf(h http.Header) policy.Conditional {
+	return policy.Conditional{
+		IfNoneMatch: h["If-None-Match"], IfModifiedSince: h["If-Modified-Since"],
+		IfMatch: h["If-Match"], IfUnmodifiedSince: h["If-Unmodified-Since"],
+	}
+}
+
+// notModified sends a 304 in the place of an answer with header h (RFC 9110 15.4.5).
+func (x *exchange) notModified(h http.Header) {
+	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Range", "Content-Length"} {
+		delete(h, name)
+	}
+	x.w.WriteHeader(http.StatusNotModified)
 }
 
 // instead sends a problem where a stored answer was about to be sent: of that the header keeps only what is about the cache.

@@ -205,6 +205,13 @@ func (x *exchange) streamAlone(up *upstream, why string) {
 		h[name] = values
 	}
 	x.decorate(h, policy.CacheStatus{Forward: why, Detail: up.reason})
+	if resp.StatusCode == http.StatusOK && x.validates() {
+		v := policy.Validators{ETag: resp.Header.Get("Etag"), LastModified: resp.Header.Get("Last-Modified"), Date: resp.Header.Get("Date")}
+		if policy.Evaluate(conditionsOf(x.r.Header), v) == policy.NotModified {
+			x.notModified(h)
+			return
+		}
+	}
 	x.w.WriteHeader(resp.StatusCode)
 	body := io.Reader(resp.Body)
 	if w, ok := resp.Body.(*watchedBody); ok && endless(resp.Header) {

@@ -84,14 +84,19 @@ func (j *job) confirm(up *upstream) {
 	}
 }
 
-// heldStandsIn tells whether what is held may stand in for an error, by its own terms and the settings.
+// heldStandsIn tells whether what is held may stand in for an error, by its own terms and the settings: for the error that has
+// come, or while it is fetched anew once more.
 func (j *job) heldStandsIn() bool {
 	if j.held == nil {
 		return false
 	}
 	t := j.held.answer.Terms
-	return policy.StaleIfError(policy.StaleInput{
+	past, window := j.g.now().Sub(j.held.entry.Expires), t.StaleWhileRevalidate
+	if window < 0 {
+		window = j.in.StaleWhileRevalidate
+	}
+	return !t.NeverStale && past < window || policy.StaleIfError(policy.StaleInput{
 		HTTP: true, NeverStale: t.NeverStale, Stated: t.StaleIfError, Setting: j.in.StaleIfError,
-		Past: j.g.now().Sub(j.held.entry.Expires), Answered: true,
+		Past: past, Answered: true,
 	})
 }
