@@ -33,7 +33,7 @@ stages:
     methods:
       "*": {cacheTtlInSeconds: 5, cacheKeyParameters: [method.request.header.A, integration.request.path.proxy]}
       "GET /products/{id}": {ttl: 60s, key: {mode: declared, headers: [Accept-Language], cookies: [c], query: {exclude: [utm_source]}}}
-      "ANY /%61/{x}": {caching: false, forward_headers: [], ignore_cookies: true, cacheNamespace: n}
+      "ANY /%61/{x}": {caching: false, forward_headers: [], ignore_cookies: true, set_cookie: store, cacheNamespace: n}
     routes:
       - {path: "/{proxy+}", backend: shop}
 iam:

@@ -85,6 +85,7 @@ func (j *job) run() {
 func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 	resp := up.resp
 	policy.RemoveHopByHop(resp.Header)
+	j.m.stripSetCookie(resp.Header)
 	resp.Header["Via"] = append(resp.Header["Via"], viaResponse)
 	head := &fillHead{status: resp.StatusCode, header: resp.Header, length: resp.ContentLength}
 	switch {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"stagecache/engine"
+	"stagecache/gateway/config"
 	"stagecache/gateway/policy"
 	"stagecache/gateway/stored"
 )
@@ -246,7 +247,8 @@ func (x *exchange) storeInput() policy.StoreInput {
 		Method: x.verb, MethodOverride: x.m.explicit,
 		RequestURL:       x.scheme + "://" + x.host + x.path + queryPart(x.query),
 		HasAuthorization: x.auth, CookieForwarded: x.cookies, // keyed ones are not among these
-		TTL: x.m.TTL, NegativeTTL: x.m.NegativeTTL,
+		SetCookieForAll: x.m.SetCookie == config.SetCookieStore,
+		TTL:             x.m.TTL, NegativeTTL: x.m.NegativeTTL,
 		StaleWhileRevalidate: x.m.StaleWhileRevalidate, StaleIfError: x.m.StaleIfError,
 	}
 }

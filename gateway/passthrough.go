@@ -117,6 +117,9 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			}
 			x.invalidate(resp.StatusCode, resp.Header)
 			x.keepPost(resp)
+			if x.result != "bypass" {
+				x.m.stripSetCookie(resp.Header)
+			}
 			x.checkByHead(stale, resp)
 			if status = resp.StatusCode; isFailure(status) && x.standsIn(stale, true) {
 				return errUseStale

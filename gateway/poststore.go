@@ -30,10 +30,12 @@ func (x *exchange) keepPost(resp *http.Response) {
 	}
 	y.classify()
 	in := y.storeInput()
-	in.Status, in.Header, in.Tags = resp.StatusCode, resp.Header, policy.Tags(resp.Header)
+	header := resp.Header.Clone()
+	y.m.stripSetCookie(header) // the client that sent the POST keeps it
+	in.Status, in.Header, in.Tags = resp.StatusCode, header, policy.Tags(header)
 	in.Asked, in.Came, in.RequestURL = x.g.now(), x.g.now(), self
 	d := policy.DecideHTTP(in)
-	if !d.Store || d.TTL <= 0 || !policy.StatesLifetime(resp.Header) || len(varyNames(y.header, resp.Header)) > 0 {
+	if !d.Store || d.TTL <= 0 || !policy.StatesLifetime(header) || len(varyNames(y.header, header)) > 0 {
 		return
 	}
 	size := int(resp.ContentLength)
@@ -47,13 +49,12 @@ func (x *exchange) keepPost(resp *http.Response) {
 		x.stage.budget.release(size)
 		return
 	}
-	head := resp.Header.Clone()
-	delete(head, "Content-Length")
-	delete(head, "Age")
-	if head["Date"] == nil {
-		head["Date"] = []string{x.g.now().UTC().Format(http.TimeFormat)}
+	delete(header, "Content-Length")
+	delete(header, "Age")
+	if header["Date"] == nil {
+		header["Date"] = []string{x.g.now().UTC().Format(http.TimeFormat)}
 	}
-	value, err := stored.AppendHead(nil, headOf(resp.StatusCode, d, head))
+	value, err := stored.AppendHead(nil, headOf(resp.StatusCode, d, header))
 	k := &keptBody{ReadCloser: resp.Body, lease: lease, value: value, left: size, begun: time.Now(), done: func() { x.stage.budget.release(size) }}
 	k.meta = engine.Meta{TTL: d.TTL, Retain: d.Retain, Path: policy.DecodedPath(x.below), Tags: in.Tags, Plain: !y.m.Encrypt}
 	if err != nil {

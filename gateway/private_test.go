@@ -105,6 +105,48 @@ func TestCookies(t *testing.T) {
 	r.want(r.get("/prod/z"), 200, "for session=alice", "stagecache; hit")
 }
 
+// A Set-Cookie is its client's alone, unless the settings say that it is nobody's, or everybody's.
+func TestSetCookie(t *testing.T) {
+	for _, mode := range []string{"apigateway", "http"} {
+		r := newRig(t, withStage("mode: "+mode+"\ncache: {capacity: 64MB, memory: 48MB}"), withMethods(`
+"GET /strip": {set_cookie: strip}
+"GET /store": {set_cookie: store}
+"GET /off": {set_cookie: strip, caching: false}`))
+		more := ""
+		r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=60"+more)
+			w.Header().Add("Set-Cookie", fmt.Sprintf("n=%d", r.backend.count()))
+			w.Header().Add("Set-Cookie", "m=1")
+			fmt.Fprint(w, "answer ", r.backend.count())
+		})
+		for _, c := range []struct {
+			path   string
+			hit    bool
+			first  int // lines of Set-Cookie in the backend's answer
+			second int // ... in the next one
+		}{
+			{"/prod/x", false, 2, 2}, {"/prod/strip", true, 0, 0}, {"/prod/store", true, 2, 2}, {"/prod/off", false, 2, 2},
+		} {
+			a, b := r.get(c.path), r.get(c.path)
+			if strings.Contains(b.cache(), "; hit") != c.hit || len(a.header["Set-Cookie"]) != c.first || len(b.header["Set-Cookie"]) != c.second {
+				t.Errorf("%s, %s: %q with %v, then %q with %v", mode, c.path, a.cache(), a.header["Set-Cookie"], b.cache(), b.header["Set-Cookie"])
+			}
+			if c.hit && b.body != a.body {
+				t.Errorf("%s, %s: %q, then %q", mode, c.path, a.body, b.body)
+			}
+		}
+		// What is private stays so. Where cookies are stripped they are stripped from this, too, and from what goes its own way.
+		more = ", private"
+		for _, path := range []string{"/prod/strip?p", "/prod/store?p"} {
+			for range 2 {
+				if a := r.get(path); strings.Contains(a.cache(), "hit") || strings.Contains(a.cache(), "stored") || (a.header["Set-Cookie"] != nil) != strings.Contains(path, "store") {
+					t.Errorf("%s, %s: %q with %v", mode, path, a.cache(), a.header["Set-Cookie"])
+				}
+			}
+		}
+	}
+}
+
 func TestClientsWithCookiesDoNotShare(t *testing.T) {
 	bubbled(t, func(t *testing.T, r *rig) {
 		r.backend.serve(func(w http.ResponseWriter, q *http.Request) {

@@ -91,3 +91,12 @@ func (m *method) caches(verb string) bool {
 
 // on tells whether anything is cached. A TTL of 0 switches caching off where the TTL is the lifetime.
 func (m *method) on() bool { return m.Caching && (m.http || m.TTL > 0) }
+
+// stripSetCookie takes Set-Cookie from an answer to a method that is cached, where the settings say so: all of its clients get the
+// same, whether their answer was stored before, is stored now, or cannot be.
+func (m *method) stripSetCookie(h http.Header) {
+	if m.SetCookie == config.SetCookieStrip {
+		delete(h, "Set-Cookie")
+		delete(h, "Set-Cookie2")
+	}
+}

@@ -17,6 +17,7 @@ func defaultSettings(mode string, maxTTL time.Duration) Settings {
 		RequireAuthorization: true,
 		Strategy:             SucceedWithResponseHeader,
 		Key:                  KeySpec{Mode: KeyFull},
+		SetCookie:            SetCookieRefuse,
 	}
 	if mode == ModeHTTP {
 		s.TTL, s.RequireAuthorization = 0, false
@@ -80,6 +81,9 @@ func (b *builder) settings(v *value, base Settings, l limits) Settings {
 	}
 	if x := v.get("ignore_cookies"); set(SetIgnoreCookies, x) {
 		s.IgnoreCookies = x.flag
+	}
+	if x := v.get("set_cookie"); set(SetSetCookie, x) {
+		s.SetCookie = x.text
 	}
 	key := v.get("key")
 	if x := key.get("mode"); set(SetKeyMode, x) {

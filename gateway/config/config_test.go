@@ -39,7 +39,7 @@ func TestContract(t *testing.T) {
 	}
 	def := Settings{
 		Caching: true, TTL: 300 * time.Second, Encrypt: true, RequireAuthorization: true,
-		Strategy: SucceedWithResponseHeader, Key: KeySpec{Mode: KeyFull},
+		Strategy: SucceedWithResponseHeader, Key: KeySpec{Mode: KeyFull}, SetCookie: SetCookieRefuse,
 		Set: []string{SetEncrypt, SetNegativeTTL, SetStaleIfError, SetStaleWhileRevalidate, SetTTL},
 	}
 	product := def
@@ -102,7 +102,7 @@ func TestDefaults(t *testing.T) {
 			Name: "prod", Mode: ModeAPIGateway, BasePath: "/prod", Line: 4,
 			Cache: Cache{Enabled: true, Capacity: 500_000_000, Memory: 64_000_000, MaxObject: 1_000_000, MaxTTL: time.Hour},
 			Default: Settings{Caching: true, TTL: 300 * time.Second, Encrypt: true, RequireAuthorization: true,
-				Strategy: SucceedWithResponseHeader, Key: KeySpec{Mode: KeyFull}},
+				Strategy: SucceedWithResponseHeader, Key: KeySpec{Mode: KeyFull}, SetCookie: SetCookieRefuse},
 			Routes: []Route{{Path: "/{proxy+}", Backend: "shop", Line: 5}},
 		}},
 	}
@@ -144,7 +144,7 @@ func TestInheritance(t *testing.T) {
       key: {headers: [a], cookies: [c], query: {include: [q]}}
       forward_headers: []
     methods:
-      "*": {ttl: 20s, cacheNamespace: ns, ignore_cookies: true}
+      "*": {ttl: 20s, cacheNamespace: ns, ignore_cookies: true, set_cookie: strip}
       "GET /a": {stale_while_revalidate: 3s, key: {query: {exclude: [x]}}}
       "GET /b": {cachingEnabled: false, key: {headers: []}, forward_headers: [x-a]}
       "POST /a": {ttl: 1s}
@@ -155,8 +155,8 @@ func TestInheritance(t *testing.T) {
 `)
 	s := c.Stages[0]
 	d := s.Default
-	if d.TTL != 20*time.Second || d.NegativeTTL != 5*time.Second || !d.IgnoreCookies || d.CacheNamespace != "ns" || d.ForwardHeaders == nil ||
-		!slices.Equal(d.Set, []string{SetCacheNamespace, SetForwardHeaders, SetIgnoreCookies, SetKeyCookies, SetKeyHeaders, SetKeyQuery, SetNegativeTTL, SetStaleIfError, SetTTL}) {
+	if d.TTL != 20*time.Second || d.NegativeTTL != 5*time.Second || !d.IgnoreCookies || d.SetCookie != SetCookieStrip || d.CacheNamespace != "ns" || d.ForwardHeaders == nil ||
+		!slices.Equal(d.Set, []string{SetCacheNamespace, SetForwardHeaders, SetIgnoreCookies, SetKeyCookies, SetKeyHeaders, SetKeyQuery, SetNegativeTTL, SetSetCookie, SetStaleIfError, SetTTL}) {
 		t.Errorf("default: %+v", d)
 	}
 	entry := func(name string) Settings {

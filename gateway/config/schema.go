@@ -132,6 +132,7 @@ var settings = []key{
 	}},
 	{name: "forward_headers", kind: kindTexts, doc: "the only request headers that reach the backend"},
 	{name: "ignore_cookies", kind: kindBool, doc: "drop the Cookie header before the backend"},
+	{name: "set_cookie", doc: "what becomes of an answer with Set-Cookie", oneOf: []string{SetCookieRefuse, SetCookieStrip, SetCookieStore}},
 }
 
 var strategies = []string{FailWith403, SucceedWithResponseHeader, SucceedWithoutResponseHeader}

@@ -20,6 +20,7 @@ const (
 	SetKeyQuery             = "key.query"
 	SetForwardHeaders       = "forward_headers"
 	SetIgnoreCookies        = "ignore_cookies"
+	SetSetCookie            = "set_cookie"
 )
 
 // IsSet tells whether the entry itself set this (one of the Set names) rather than inheriting it.

@@ -80,7 +80,7 @@ func TestCacheErrors(t *testing.T) {
 		{"    cache: {max_object: 65MB}\n", []string{`6: stages.prod.cache.max_object: 65MB is more than 64MB`}},
 		{"    cache: {max_object: 0}\n", []string{"6: stages.prod.cache.max_object: is 0 | write enabled: false or caching: false to store nothing"}},
 		{"    cache: {capacity: 80MB, max_object: 11MB}\n", []string{`6: stages.prod.cache.max_object: 11MB is more than an eighth of the capacity (80MB) | raise capacity or lower max_object`}},
-		{"    cache: 1GB\n", []string{`6: stages.prod.cache: must be a map, not "1GB" | its keys are enabled, capacity, memory, max_object, max_ttl, caching, cachingEnabled, ttl, cacheTtlInSeconds, negative_ttl, stale_while_revalidate, stale_if_error, encrypt, cacheDataEncrypted, requireAuthorizationForCacheControl, unauthorizedCacheControlHeaderStrategy, cacheKeyParameters, cacheNamespace, key, forward_headers, ignore_cookies`}},
+		{"    cache: 1GB\n", []string{`6: stages.prod.cache: must be a map, not "1GB" | its keys are enabled, capacity, memory, max_object, max_ttl, caching, cachingEnabled, ttl, cacheTtlInSeconds, negative_ttl, stale_while_revalidate, stale_if_error, encrypt, cacheDataEncrypted, requireAuthorizationForCacheControl, unauthorizedCacheControlHeaderStrategy, cacheKeyParameters, cacheNamespace, key, forward_headers, ignore_cookies, set_cookie`}},
 		{"    cache:\n", nil},
 	})
 }

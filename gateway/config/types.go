@@ -119,6 +119,13 @@ const (
 	SucceedWithoutResponseHeader = "SUCCEED_WITHOUT_RESPONSE_HEADER"
 )
 
+// What may become of an answer with Set-Cookie.
+const (
+	SetCookieRefuse = "refuse" // it is its client's alone
+	SetCookieStrip  = "strip"  // it loses the field, and is like any other
+	SetCookieStore  = "store"  // everybody gets the field with it
+)
+
 // Settings are what a stage and each of its methods may set.
 type Settings struct {
 	Caching              bool
@@ -134,6 +141,7 @@ type Settings struct {
 	CacheNamespace       string
 	ForwardHeaders       []string // nil: no allow-list
 	IgnoreCookies        bool
+	SetCookie            string // what becomes of an answer with Set-Cookie: one of the SetCookie constants
 	// Set names the fields that this entry itself set in the file (our names), for displays of origin.
 	Set []string
 	// Origin says where the whole entry comes from, if not from the file: "set at run time, ...".

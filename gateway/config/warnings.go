@@ -80,6 +80,7 @@ func (w *warnings) stage(s *Stage) {
 		w.add(s.Line, field, "leave encrypt out, and set encryption.key_file", "answers of this stage are stored without encryption")
 	}
 	w.ignored(s.Line, field, s.Default)
+	w.setCookie(s.Line, field+".cache", s.Default)
 	if inherits := slices.ContainsFunc(s.Methods, func(m Method) bool {
 		return m.Settings.Key.Mode == KeyDeclared && !m.Settings.IsSet(SetCacheNamespace)
 	}); !inherits {
@@ -113,6 +114,9 @@ func (w *warnings) method(m Method, field string, stageEncrypts bool) {
 	if m.Settings.IsSet(SetCacheNamespace) || m.Settings.IsSet(SetKeyMode) {
 		w.namespace(m.Line, field, m.Settings)
 	}
+	if m.Settings.IsSet(SetSetCookie) {
+		w.setCookie(m.Line, field, m.Settings)
+	}
 	w.shared(m.Line, field, m.Template, m.Settings)
 	if s := m.Settings; m.Verb != "GET" && m.Verb != "ANY" && s.IsSet(SetCaching) && s.Caching && s.TTL > 0 && s.Key.Mode == KeyDeclared {
 		w.add(m.Line, field, "use mode full for it, or caching: false",
@@ -124,6 +128,13 @@ func (w *warnings) method(m Method, field string, stageEncrypts bool) {
 func (w *warnings) namespace(line int, field string, s Settings) {
 	if s.CacheNamespace != "" && s.Key.Mode == KeyFull {
 		w.add(line, field+".cacheNamespace", "leave it out, or use mode declared", "has no effect in key mode full")
+	}
+}
+
+// setCookie warns of cookies that go to everybody.
+func (w *warnings) setCookie(line int, field string, s Settings) {
+	if s.SetCookie == SetCookieStore {
+		w.add(line, field+".set_cookie", "use strip, unless these cookies tell nobody apart", "store gives one client's cookies to everybody")
 	}
 }
 

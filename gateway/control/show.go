@@ -110,6 +110,7 @@ func settings(v config.Settings, places ...origin) []Setting {
 		{Name: config.SetCacheNamespace, Value: v.CacheNamespace},
 		{Name: config.SetForwardHeaders, Value: list(v.ForwardHeaders)},
 		{Name: config.SetIgnoreCookies, Value: v.IgnoreCookies},
+		{Name: config.SetSetCookie, Value: v.SetCookie},
 	}
 	for i := range all {
 		if all[i].Origin = v.Origin; v.Origin != "" {

@@ -1,6 +1,7 @@
 package overrides
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,7 +75,8 @@ type entry struct {
 	CacheNamespace       string   `json:"cacheNamespace,omitempty"`
 	ForwardHeaders       []string `json:"forward_headers"` // null: no allow-list
 	IgnoreCookies        bool     `json:"ignore_cookies"`
-	Set                  []string `json:"set,omitempty"` // which of them somebody set, rather than copied
+	SetCookie            string   `json:"set_cookie,omitempty"` // empty: refuse
+	Set                  []string `json:"set,omitempty"`        // which of them somebody set, rather than copied
 }
 
 func cacheOf(c config.Cache, m mark) *cache {
@@ -93,7 +95,7 @@ func entryOf(s config.Settings, m mark) *entry {
 		RequireAuthorization: s.RequireAuthorization, Strategy: s.Strategy, KeyMode: s.Key.Mode, KeyHeaders: s.Key.Headers,
 		KeyCookies: s.Key.Cookies, QueryInclude: s.Key.Query.Include, QueryExclude: s.Key.Query.Exclude,
 		CacheKeyParameters: s.CacheKeyParameters, CacheNamespace: s.CacheNamespace, ForwardHeaders: s.ForwardHeaders,
-		IgnoreCookies: s.IgnoreCookies, Set: s.Set,
+		IgnoreCookies: s.IgnoreCookies, SetCookie: s.SetCookie, Set: s.Set,
 	}
 }
 
@@ -102,7 +104,7 @@ func (e *entry) config() (config.Settings, error) {
 		Caching: e.Caching, Encrypt: e.Encrypt, RequireAuthorization: e.RequireAuthorization, Strategy: e.Strategy,
 		Key:                config.KeySpec{Mode: e.KeyMode, Headers: e.KeyHeaders, Cookies: e.KeyCookies, Query: config.QuerySpec{Include: e.QueryInclude, Exclude: e.QueryExclude}},
 		CacheKeyParameters: e.CacheKeyParameters, CacheNamespace: e.CacheNamespace, ForwardHeaders: e.ForwardHeaders,
-		IgnoreCookies: e.IgnoreCookies, Set: e.Set, Origin: e.origin(),
+		IgnoreCookies: e.IgnoreCookies, SetCookie: cmp.Or(e.SetCookie, config.SetCookieRefuse), Set: e.Set, Origin: e.origin(),
 	}
 	var errs []error
 	for _, d := range []struct {

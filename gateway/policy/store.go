@@ -16,6 +16,7 @@ type StoreInput struct {
 	AuthorizationKeyed bool // ... whose value is part of the key
 	CookieForwarded    bool // the request's cookies reached the backend
 	CookieKeyed        bool // ... and all of them are part of the key
+	SetCookieForAll    bool // the settings say that everybody may have a Set-Cookie
 
 	Status       int
 	Part         bool                // a 206 to a request for one range, to be stored as a part
@@ -177,7 +178,7 @@ func clientReason(in *StoreInput, forCredentials, forCookies bool) string {
 		return ReasonNoStore
 	case in.CC.Private:
 		return ReasonPrivate
-	case len(in.Header["Set-Cookie"]) > 0:
+	case len(in.Header["Set-Cookie"]) > 0 && !in.SetCookieForAll:
 		return ReasonSetCookie
 	case in.HasAuthorization && !in.AuthorizationKeyed && !forCredentials:
 		return ReasonAuthorization
