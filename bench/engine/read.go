@@ -113,63 +113,73 @@ func (b *bench) coldRounds(s *engine.Store) error {
 	}
 	defer raw.close()
 	var cached, direct report.Rounds
-	var cost []float64 // processor time of a get of ours, in us
+	var cost, rawCost []float64 // processor time of a read, in us
 	keys := newOrder(f.entries)
 	for range b.rounds(9, 9) {
-		before := usage()
-		ours, err := b.turn(dir, reads, raw.size, "ours", func() error { return b.coldGets(s, keys, reads) })
+		ours, used, err := b.turn(dir, reads, raw.size, "ours", func() error { return b.coldGets(s, keys, reads) })
 		if err != nil {
 			return err
 		}
-		cost = append(cost, float64((usage().Total()-before.Total()).Nanoseconds())/1000/float64(reads))
-		theirs, err := b.turn(dir, reads, raw.size, "raw pread", func() error { return b.rawReads(reads, raw.cached) })
+		cost = append(cost, used)
+		theirs, _, err := b.turn(dir, reads, raw.size, "raw pread", func() error { return b.rawReads(reads, raw.cached) })
 		if err != nil {
 			return err
 		}
 		cached.Add(ours, theirs)
-		if theirs, err = b.turn(dir, reads, raw.size, "raw pread, O_DIRECT", func() error { return b.rawReads(reads, raw.direct) }); err != nil {
+		if theirs, used, err = b.turn(dir, reads, raw.size, "raw pread, O_DIRECT", func() error { return b.rawReads(reads, raw.direct) }); err != nil {
 			return err
 		}
 		direct.Add(ours, theirs)
+		rawCost = append(rawCost, used)
 	}
 	best, how := cached, "raw pread through the page cache"
 	if report.Median(direct.Theirs) > report.Median(cached.Theirs) {
 		best, how = direct, "raw pread with O_DIRECT"
 	}
 	least, middle, most := report.Spread(best.Pairs())
-	b.printf("cold reads, %d in flight, %d a turn: ours %s gets/s, %s us of processor time each; raw pread of %d bytes of the same files %s/s through the page cache, %s/s with O_DIRECT\n",
-		inFlight, reads, report.Count(report.Median(best.Ours)), report.Number(report.Median(cost)), raw.size, report.Count(report.Median(cached.Theirs)), report.Count(report.Median(direct.Theirs)))
+	b.printf("cold reads, %d in flight, %d times %d a turn: ours %s gets/s, %s us of processor time each; raw pread of %d bytes of the same files %s/s through the page cache, %s/s with O_DIRECT, %s us each\n",
+		inFlight, passes, reads, report.Count(report.Median(best.Ours)), report.Number(report.Median(cost)), raw.size,
+		report.Count(report.Median(cached.Theirs)), report.Count(report.Median(direct.Theirs)), report.Number(report.Median(rawCost)))
 	b.printf("round by round against %s: %s (%s to %s)\n", how, report.Number(middle), report.Number(least), report.Number(most))
 	b.sheet.Add(report.Figure{Name: "get_cold_vs_device", Value: best.Ratio(), Unit: "x",
 		Ours: report.Count(report.Median(best.Ours)) + " gets/s", Theirs: report.Count(report.Median(best.Theirs)) + " reads/s, " + how})
 	return nil
 }
 
-// turn drops the page cache, runs one side, and gives its rate.
-func (b *bench) turn(dir string, reads uint64, size int, who string, side func() error) (float64, error) {
-	if err := machine.DropCache(dir); err != nil {
-		return 0, err
+// passes is how often a turn drops the page cache and reads: a pass of few reads is over in a tenth of a second.
+const passes = 4
+
+// turn drops the page cache and runs one side, passes times, and gives its rate and the processor time of a read in us.
+func (b *bench) turn(dir string, reads uint64, size int, who string, side func() error) (rate, cost float64, err error) {
+	var took, used time.Duration
+	var read int64
+	for range passes {
+		if err := machine.DropCache(dir); err != nil {
+			return 0, 0, err
+		}
+		before, err := machine.ProcessIO()
+		if err != nil {
+			return 0, 0, err
+		}
+		cpu, start := usage(), time.Now()
+		if err := side(); err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", who, err)
+		}
+		took += time.Since(start)
+		used += usage().Total() - cpu.Total()
+		after, err := machine.ProcessIO()
+		if err != nil {
+			return 0, 0, err
+		}
+		read += after.Read - before.Read
 	}
-	before, err := machine.ProcessIO()
-	if err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	if err := side(); err != nil {
-		return 0, fmt.Errorf("%s: %w", who, err)
-	}
-	took := time.Since(start)
-	after, err := machine.ProcessIO()
-	if err != nil {
-		return 0, err
-	}
-	perRead := float64(after.Read-before.Read) / float64(reads)
+	n := float64(passes * reads)
 	// A read of one page, sometimes of two, a few that another has brought in already. Anything else is a cache that was not
 	// dropped, or reading ahead.
-	if perRead < 3500 || perRead > float64(2*4096+size) {
+	if perRead := float64(read) / n; perRead < 3500 || perRead > float64(2*4096+size) {
 		b.printf("%s: %.0f bytes came from the device per read: this turn was not what it should be\n", who, perRead)
 	}
-	return float64(reads) / took.Seconds(), nil
+	return n / took.Seconds(), float64(used.Nanoseconds()) / 1000 / n, nil
 }
 
 func (b *bench) coldGets(s *engine.Store, order *order, reads uint64) error {

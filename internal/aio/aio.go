@@ -4,13 +4,24 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // Reader reads from any number of files. The zero value is ready to use. All methods may be called from many goroutines.
 type Reader struct {
 	once sync.Once
-	ring *ring // nil: plain reads
+	ring atomic.Pointer[ring] // nil: plain reads
+	// cold grows by each read that had to wait for the device, and shrinks by each other. From coldFrom on most of them do, and the page
+	// cache is not asked first, which would be a call in vain, but by one in probe. Updates that are lost in a race do no harm.
+	cold  atomic.Int32
+	count atomic.Uint32
 }
+
+const (
+	coldFrom = 16
+	coldMost = 24
+	probe    = 16
+)
 
 // ReadAt is f.ReadAt. f must not be closed, nor the Reader, before it returns.
 func (r *Reader) ReadAt(f *os.File, b []byte, off int64) (int, error) {
@@ -18,15 +29,33 @@ func (r *Reader) ReadAt(f *os.File, b []byte, off int64) (int, error) {
 		return f.ReadAt(b, off) // nothing to wait for
 	}
 	fd := int(f.Fd())
-	n, wait := readCached(fd, b, off)
-	if !wait {
-		return r.rest(f, b, n, off)
+	ring := r.ring.Load()
+	if ring != nil {
+		ring.comeBy()
 	}
-	r.once.Do(func() { r.ring, _ = newRing() }) // without one, reads are plain
-	if r.ring == nil {
-		return f.ReadAt(b, off)
+	if cold := r.cold.Load(); cold < coldFrom || ring == nil || r.count.Add(1)%probe == 0 {
+		n, wait := readCached(fd, b, off)
+		if !wait {
+			if cold > 0 {
+				r.cold.Store(cold - 1)
+			}
+			return r.rest(f, b, n, off)
+		}
+		if cold < coldMost {
+			r.cold.Store(cold + 1)
+		}
 	}
-	n, err := r.ring.read(fd, b, off)
+	if ring == nil {
+		r.once.Do(func() {
+			if made, err := newRing(); err == nil { // without one, reads are plain
+				r.ring.Store(made)
+			}
+		})
+		if ring = r.ring.Load(); ring == nil {
+			return f.ReadAt(b, off)
+		}
+	}
+	n, err := ring.read(fd, b, off)
 	if err != nil {
 		return f.ReadAt(b, off) // no room in the ring, or it fails: the plain read tells what is wrong with the file
 	}
@@ -50,8 +79,7 @@ func (*Reader) rest(f *os.File, b []byte, n int, off int64) (int, error) {
 // Close frees the ring. No read may be in progress, and none may follow.
 func (r *Reader) Close() {
 	r.once.Do(func() {})
-	if r.ring != nil {
-		r.ring.close()
-		r.ring = nil
+	if ring := r.ring.Swap(nil); ring != nil {
+		ring.close()
 	}
 }

@@ -3,8 +3,10 @@
 // A goroutine in a blocking read keeps its processor until the runtime notices, some tens of microseconds later. With as many
 // processors as a small machine has, that caps reads of a fast device at half of what it can do, however many wait. So
 // ReadAt first takes what the page cache has, with a call that never waits (preadv2 with RWF_NOWAIT), and leaves the rest
-// to an io_uring, waiting for it in Go's poller. Where there is none (another system, an old kernel, a sandbox that forbids
-// it) it is a plain pread.
+// to an io_uring. Where there is none (another system, an old kernel, a sandbox that forbids it) it is a plain pread.
 //
-// Most callers need ReadAt alone. A Reader has no goroutine and makes its ring when the first read has to wait.
+// Reads that come at about the same time are handed to the kernel together: in a virtual machine, telling the device is the dearest
+// part of a read. And while most reads have to wait, the page cache is not asked first.
+//
+// Most callers need ReadAt alone. A Reader makes its ring, and a goroutine that waits for it, when the first read has to wait.
 package aio

@@ -3,6 +3,7 @@ package aio
 import (
 	"errors"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -15,23 +16,40 @@ import (
 // ringEntries is how many reads may be in flight; one more goes without the ring.
 const ringEntries = 256
 
-// ring is an io_uring for reads. Nobody runs in the background: of those who wait for a read, one at a time (the leader) waits
-// for the ring to have news, and hands out to all what is theirs.
+// much is how many reads in flight keep a device busy for the moment that the next ones wait for each other.
+const much = 8
+
+// ring is an io_uring for reads. Who has something to read leaves it on a list. While little is in flight, the first on the list
+// lets everybody else run who can, and then tells the kernel of all that came together. While much is in flight, that is left
+// to whoever next sees that some of it has come.
+//
+// What has been read is handed out by whoever sees it first: a goroutine that Go's poller wakes, or a reader who comes by. The
+// poller alone would not do: while all processors are busy it is asked once in 10 ms.
 type ring struct {
-	fd   int
-	file *os.File // the same descriptor, known to Go's poller
-	conn syscall.RawConn
+	fd      int
+	file    *os.File // the same descriptor, known to Go's poller
+	conn    syscall.RawConn
+	closing atomic.Bool
+	done    chan struct{} // closed when watch has ended
 
 	rings, sqes []byte // memory shared with the kernel
 
-	submitMu sync.Mutex // guards the submission side and free
+	listMu sync.Mutex
+	free   []uint16     // guarded by listMu: slots
+	list   []uint16     // guarded by listMu: slots whose read the kernel has not been told of
+	told   bool         // guarded by listMu: somebody is about to
+	flying atomic.Int32 // reads that the kernel was told of and that nobody has seen come; grows under submitMu
+	deaf   bool         // guarded by listMu: the poller does not work, so nothing more is read
+
+	submitMu sync.Mutex // guards the submission side
+	batch    []uint16   // guarded by submitMu: what is being submitted
+	sqHead   *uint32
 	sqTail   *uint32
 	sqMask   uint32
-	free     []uint16
 
 	slots [ringEntries]slot
 
-	lead           chan struct{} // holds a token while there is a leader; what follows is the leader's
+	reapMu         sync.Mutex // guards cqHead
 	cqHead, cqTail *uint32
 	cqMask         uint32
 	cqes           []byte
@@ -39,6 +57,8 @@ type ring struct {
 
 // slot is a read in flight.
 type slot struct {
+	fd   int
+	off  int64
 	b    []byte     // what the kernel writes to, held here so that it stays
 	done chan int32 // bytes read or a negative errno; never blocks who sends
 }
@@ -49,13 +69,23 @@ var (
 )
 
 func newRing() (*ring, error) {
+	r, err := makeRing()
+	if err == nil {
+		go r.watch()
+	}
+	return r, err
+}
+
+// makeRing is newRing without watch.
+func makeRing() (*ring, error) {
 	p := ringParams{flags: setupClamp}
 	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, ringEntries, uintptr(unsafe.Pointer(&p)), 0)
 	if errno != 0 {
 		return nil, os.NewSyscallError("io_uring_setup", errno)
 	}
-	r := &ring{fd: int(fd), lead: make(chan struct{}, 1)}
+	r := &ring{fd: int(fd), done: make(chan struct{})}
 	if err := r.prepare(&p); err != nil {
+		close(r.done)
 		r.close()
 		return nil, err
 	}
@@ -75,7 +105,7 @@ func (r *ring) prepare(p *ringParams) (err error) {
 		return err
 	}
 	at := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.rings[off])) }
-	r.sqTail, r.sqMask = at(p.sq.tail), *at(p.sq.mask)
+	r.sqHead, r.sqTail, r.sqMask = at(p.sq.head), at(p.sq.tail), *at(p.sq.mask)
 	r.cqHead, r.cqTail, r.cqMask = at(p.cq.head), at(p.cq.tail), *at(p.cq.mask)
 	r.cqes = r.rings[p.cq.cqes:]
 	for i := range p.sqEntries {
@@ -103,58 +133,107 @@ func (r *ring) share(off int64, size uint32) ([]byte, error) {
 
 // close frees the ring. No read is in flight.
 func (r *ring) close() {
+	r.closing.Store(true)
+	if r.file != nil {
+		_ = r.file.Close() // which ends watch
+	} else {
+		_ = unix.Close(r.fd)
+	}
+	<-r.done
 	for _, b := range [][]byte{r.rings, r.sqes} {
 		if b != nil {
 			_ = unix.Munmap(b) // it was mapped; there is nothing else to do with it
 		}
 	}
-	if r.file == nil {
-		_ = unix.Close(r.fd)
-		return
-	}
-	_ = r.file.Close()
 }
 
 // read reads into b from off, once: it may return less than there is.
 func (r *ring) read(fd int, b []byte, off int64) (int, error) {
-	id, err := r.submit(fd, b, off)
-	if err != nil {
-		return 0, err
+	r.listMu.Lock()
+	last := len(r.free) - 1
+	if last < 0 || r.deaf {
+		r.listMu.Unlock()
+		return 0, errBusy
 	}
+	id := r.free[last]
+	r.free = r.free[:last]
 	s := &r.slots[id]
-	n := r.wait(s)
+	s.fd, s.off, s.b = fd, off, b
+	r.list = append(r.list, id)
+	// With much in flight some will come soon, and who sees it looks at the list after that.
+	mine := !r.told && r.flying.Load() < much
+	r.told = r.told || mine
+	r.listMu.Unlock()
+	if mine {
+		// Whoever else can run now will soon want something too, and one call for all costs the device's driver one notice.
+		runtime.Gosched()
+		r.submit()
+	}
+	n := <-s.done
 	s.b = nil
-	r.submitMu.Lock()
+	r.listMu.Lock()
 	r.free = append(r.free, id)
-	r.submitMu.Unlock()
+	r.listMu.Unlock()
 	if n < 0 {
 		return 0, syscall.Errno(-n)
 	}
 	return int(n), nil
 }
 
-func (r *ring) submit(fd int, b []byte, off int64) (id uint16, err error) {
+// submit tells the kernel of what is on the list, until nothing is.
+func (r *ring) submit() {
+	for {
+		failed := r.submitOnce()
+		if some := r.reap(); !some && !failed || !r.left() {
+			return
+		}
+	}
+}
+
+// left tells whether there is something on the list that nobody else sees to. If so, the caller must.
+func (r *ring) left() bool {
+	r.listMu.Lock()
+	defer r.listMu.Unlock()
+	if len(r.list) == 0 || r.told {
+		return false
+	}
+	r.told = true
+	return true
+}
+
+// submitOnce tells whether some of it failed.
+func (r *ring) submitOnce() (failed bool) {
 	r.submitMu.Lock()
 	defer r.submitMu.Unlock()
-	last := len(r.free) - 1
-	if last < 0 {
-		return 0, errBusy
+	r.listMu.Lock()
+	r.batch, r.list, r.told = r.list, r.batch[:0], false
+	r.listMu.Unlock()
+	if len(r.batch) == 0 {
+		return false
 	}
-	id = r.free[last]
-	r.slots[id].b = b
-	tail := *r.sqTail
-	*(*sqe)(unsafe.Pointer(&r.sqes[(tail&r.sqMask)*sqeSize])) = sqe{
-		op: opRead, fd: int32(fd), off: uint64(off), addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b)))),
-		size: uint32(min(len(b), 1<<30)), user: uint64(id),
+	tail := *r.sqTail // there is room: no more than the slots are ever on their way
+	for _, id := range r.batch {
+		s := &r.slots[id]
+		*(*sqe)(unsafe.Pointer(&r.sqes[(tail&r.sqMask)*sqeSize])) = sqe{
+			op: opRead, fd: int32(s.fd), off: uint64(s.off), addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.b)))),
+			size: uint32(min(len(s.b), 1<<30)), user: uint64(id),
+		}
+		tail++
 	}
-	atomic.StoreUint32(r.sqTail, tail+1)
-	if err := r.enter(1, 0, 0); err != nil {
-		atomic.StoreUint32(r.sqTail, tail) // the kernel looks at it only when it is entered
-		r.slots[id].b = nil
-		return 0, err
+	atomic.StoreUint32(r.sqTail, tail)
+	r.flying.Add(int32(len(r.batch))) // before any of it can come
+	if err := r.enter(uintptr(len(r.batch)), 0, 0); err != nil {
+		// What the kernel has not taken it looks at only when it is entered again. Those who wait for it read otherwise.
+		head := atomic.LoadUint32(r.sqHead)
+		left := int(tail - head)
+		atomic.StoreUint32(r.sqTail, head)
+		r.flying.Add(-int32(left))
+		for _, id := range r.batch[len(r.batch)-left:] {
+			r.slots[id].done <- -int32(unix.EAGAIN)
+		}
+		failed = true
 	}
-	r.free = r.free[:last]
-	return id, nil
+	return failed
 }
 
 func (r *ring) enter(submit, complete, flags uintptr) error {
@@ -172,42 +251,59 @@ func (r *ring) enter(submit, complete, flags uintptr) error {
 	}
 }
 
-// wait waits for the read of s.
-func (r *ring) wait(s *slot) (n int32) {
-	select {
-	case n = <-s.done:
-		return n
-	case r.lead <- struct{}{}:
-	}
-	defer func() { <-r.lead }()
-	// The poller asks the kernel whether there is news, and news that somebody else had taken meanwhile would be none: the
-	// leader, who alone takes any, is woken for all that came after its last look.
-	err := r.conn.Read(func(uintptr) (mine bool) {
-		r.reap()
-		select {
-		case n = <-s.done:
-			return true
-		default:
-			return false
+// watch reaps whenever the poller has news, until the ring is closed.
+func (r *ring) watch() {
+	defer close(r.done)
+	_ = r.conn.Read(func(uintptr) bool {
+		if r.reap() {
+			runtime.Gosched() // those who were waiting will want the next
 		}
+		if r.left() {
+			r.submit()
+		}
+		return r.closing.Load()
 	})
-	for err != nil { // the poller has let us down: wait in the kernel
-		_ = r.enter(0, 1, enterGetEvents) // what has come is reaped in any case
-		r.reap()
-		select {
-		case n = <-s.done:
-			return n
-		default:
-		}
+	if r.closing.Load() {
+		return
 	}
-	return n
+	// The poller has let us down. Who waits already gets what is theirs; nobody else comes.
+	for all := false; !all; time.Sleep(time.Millisecond) {
+		if r.reap(); r.left() {
+			r.submit()
+		}
+		r.listMu.Lock()
+		r.deaf = true
+		all = len(r.free) == ringEntries
+		r.listMu.Unlock()
+	}
 }
 
-// reap hands out what has come. The caller is the leader.
-func (r *ring) reap() {
+// news tells whether there is something to reap. It is for those who come by.
+func (r *ring) news() bool { return atomic.LoadUint32(r.cqTail) != atomic.LoadUint32(r.cqHead) }
+
+// comeBy is for readers who have something else to do here.
+func (r *ring) comeBy() {
+	if r.news() && r.reap() && r.left() {
+		r.submit()
+	}
+}
+
+// reap hands out what has come, unless somebody else is at it: who looks again once they are done, so that nothing is left behind.
+// Who has reaped must look whether something is left.
+func (r *ring) reap() (some bool) {
+	for r.news() && r.reapMu.TryLock() {
+		some = true
+		r.reapLocked()
+		r.reapMu.Unlock()
+	}
+	return some
+}
+
+func (r *ring) reapLocked() {
 	head := *r.cqHead
 	for tail := atomic.LoadUint32(r.cqTail); head != tail; head++ {
 		c := (*cqe)(unsafe.Pointer(&r.cqes[(head&r.cqMask)*cqeSize]))
+		r.flying.Add(-1)
 		r.slots[c.user].done <- c.res
 	}
 	atomic.StoreUint32(r.cqHead, head)

@@ -3,7 +3,9 @@ package aio
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -68,22 +70,38 @@ func TestAFullRingAndABadReadAreErrorsAndNoMore(t *testing.T) {
 	}
 }
 
-// A leader that the poller cannot help waits in the kernel.
-func TestARingWithoutAPollerStillReads(t *testing.T) {
+// Where the poller cannot help, what is in flight comes all the same, and nothing more is begun.
+func TestARingWithoutAPollerEnds(t *testing.T) {
 	f, want := file(t, 1<<20)
-	r := newTestRing(t)
+	r, err := makeRing()
+	if err != nil {
+		t.Skipf("no io_uring here: %v", err)
+	}
+	t.Cleanup(r.close)
 	r.conn = deaf{r.conn}
 	drop(t, f)
 	var wg sync.WaitGroup
+	var ended atomic.Int32
 	for i := range 50 {
 		wg.Go(func() {
+			defer ended.Add(1)
 			got := make([]byte, 100)
 			if n, err := r.read(int(f.Fd()), got, int64(i*20_000)); err != nil || n != 100 || !bytes.Equal(got, want[i*20_000:][:100]) {
 				t.Errorf("read %d: %d, %v, or other bytes", i, n, err)
 			}
 		})
 	}
+	for begun := 0; begun < 50; runtime.Gosched() { // some may have seen each other's news, the last ones have nobody
+		r.listMu.Lock()
+		begun = ringEntries - len(r.free) + int(ended.Load())
+		r.listMu.Unlock()
+	}
+	go r.watch()
 	wg.Wait()
+	<-r.done
+	if _, err := r.read(int(f.Fd()), make([]byte, 8), 0); err != errBusy {
+		t.Errorf("a read that nobody would wait for: %v", err)
+	}
 }
 
 type deaf struct{ syscall.RawConn }
@@ -120,5 +138,36 @@ func TestReadAtAllocsNone(t *testing.T) {
 		}
 	}); n > 2 { // what waiting in the poller takes
 		t.Errorf("a read from the device allocates %v times", n)
+	}
+}
+
+// While most reads have to wait, the page cache is seldom asked; when it has all again, it is.
+func TestAReaderLearnsWhetherReadsWait(t *testing.T) {
+	f, _ := file(t, 8<<20)
+	var r Reader
+	defer r.Close()
+	b := make([]byte, 100)
+	read := func(page int) {
+		if _, err := r.ReadAt(f, b, int64(page*4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drop(t, f)
+	for i := range 20 * coldMost {
+		read(i * 7919 % 2048)
+		drop(t, f)
+	}
+	if r.ring.Load() == nil {
+		t.Skip("no io_uring here")
+	}
+	if n := r.cold.Load(); n < coldFrom {
+		t.Errorf("all reads waited, and the page cache is still asked first (%d)", n)
+	}
+	read(5)
+	for range 2 * probe * coldMost {
+		read(5)
+	}
+	if n := r.cold.Load(); n >= coldFrom {
+		t.Errorf("no read waits, and the page cache is not asked (%d)", n)
 	}
 }
