@@ -29,12 +29,14 @@ type twoWays struct {
 
 func newTwoWays(tb testing.TB) *twoWays {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
+		h, age := w.Header(), r.URL.Query().Get("age")
 		h.Set("Date", "Tue, 03 Nov 2026 10:00:00 GMT")
 		h.Set("Vary", r.URL.Query().Get("vary"))
 		switch r.URL.Path {
 		case "/set":
 			h.Set("Set-Cookie", "a=b")
+		case "/public":
+			age = "0, public"
 		case "/headers":
 			for i := range 20 {
 				h.Add("X-Many", fmt.Sprint(i))
@@ -53,7 +55,7 @@ func newTwoWays(tb testing.TB) *twoWays {
 		case "/medium":
 			w.Write(bytes.Repeat([]byte("M"), 10_000))
 		}
-		h.Set("Cache-Control", "max-age=100, s-maxage="+r.URL.Query().Get("age"))
+		h.Set("Cache-Control", "max-age=100, s-maxage="+age)
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, body)
 	}))
@@ -71,6 +73,7 @@ stages:
     methods:
       "GET /off": {caching: false}
       "GET /keyed": {key: {headers: [Accept-Language], cookies: [a], query: {exclude: [utm]}}}
+      "GET /auth": {key: {headers: [Authorization, X-Tenant]}}
     routes: [{path: "/{proxy+}", backend: shop}]
   rfc:
     mode: http
@@ -207,6 +210,13 @@ func laneSeeds() []string {
 		"GET /prod//x" + host + "\r\n", "GET /prod/../x" + host + "\r\n", "GET /prod/%78" + host + "\r\n", "GET /prod/%00" + host + "\r\n", "GET /prod/a#b" + host + "\r\n",
 		"GET /prod/x?" + host + "\r\n", "GET /prod/x?b=1&a=2;c" + host + "\r\n", "GET /prod/x?X-Amz-Signature=1" + host + "\r\n", "GET //prod/x" + host + "\r\n",
 		"GET /prod/(x)'!*" + host + "\r\n", "GET /prod/[x]" + host + "\r\n", "GET *" + host + "\r\n", "GET  /prod/x" + host + "\r\n", "GET /prod/x  HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /prod/auth" + host + "Authorization: Bearer x\r\nX-Tenant: a\r\n\r\n" + get, "GET /prod/public" + host + "Authorization: Basic eA==\r\n\r\n",
+		"GET /prod/x" + host + "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: b\r\nX-Request-Id: 7\r\nTraceparent: 00-1\r\n\r\n" + get,
+		"GET /prod/x" + host + "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n", "GET /prod/x" + host + "X_Under: 1\r\nX.Dot: 2\r\n\r\n" + get,
+		"GET /prod/x" + host + "X-Own: 1\r\nx-own: 2\r\n\r\n" + get, "GET /prod/x" + host + "Content-length: 5\r\n\r\nabcde" + get,
+		"GET /prod/x" + host + "transfer-encoding: chunked\r\n\r\n0\r\n\r\n" + get, "GET /prod/x" + host + "Via: 1.1 stagecache-01234567\r\nForwarded: for=a\r\n\r\n",
+		"GET /prod/v?vary=X-Other" + host + "x-OTHER: 1\r\n\r\n" + get, "GET /prod/x" + host + "TE: trailers\r\nTrailer: X\r\n\r\n" + get,
+		"GET /prod/x" + host + "X-Amz-Date: 1\r\nX-Amz-Security-Token: 2\r\n\r\n", "GET /prod/x" + host + "Connection: keep-alive, X-Own\r\nX-Own: 1\r\n\r\n" + get,
 		"get /prod/x" + host + "\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 	}
 	return seeds
@@ -224,7 +234,8 @@ func FuzzGatewayLane(f *testing.F) {
 	}
 	w := newTwoWays(f)
 	f.Fuzz(func(t *testing.T, request []byte) {
-		if bytes.Contains(request, []byte("HTTP/1.0")) && bytes.Contains(bytes.ToLower(request), []byte("transfer-encoding")) {
+		if first, rest, _ := bytes.Cut(request, []byte("\n")); bytes.Contains(rest, []byte("HTTP/1.0")) ||
+			bytes.Contains(first, []byte("HTTP/1.0")) && bytes.Contains(bytes.ToLower(request), []byte("transfer-encoding")) {
 			return // the gateway refuses what net/http alone does not even show: TestChunksInHTTP10
 		}
 		// Twice, so that what is going to be stored is.

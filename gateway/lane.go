@@ -20,9 +20,11 @@ import (
 // unusual, goes to net/http, byte for byte as it came. What a request means (stage, settings, key, entry) is decided by the
 // same code on both ways, and they count and log alike.
 //
-// It works inside Read, in the goroutine in which net/http waits for a connection's next request. That none of the bytes before
-// are still with net/http is known from the size of the read: net/http reads through a buffer, and only while that is empty asks
-// for as much as it holds.
+// It works inside Read, in the goroutine in which net/http waits for a connection's next request. What it looks at must be the
+// beginning of one: net/http must hold nothing that came before. That its buffer is empty at the moment is known from the size of the
+// read, for only then does it ask for as much as the buffer holds. But it may have taken lines of a head out of the buffer already.
+// So nothing may have been given to it since it became idle, and what it was given last before must have ended where a
+// head does: if it still held some of that, it would find a whole request in it, and answer that without a read.
 type lane struct {
 	g      *Gateway // nil: there is none
 	remote string   // the client's address, once it is needed
@@ -30,8 +32,12 @@ type lane struct {
 	// What follows belongs to the goroutines of net/http, of which one at a time uses it.
 	buffer  int  // the size of net/http's buffer: what the first read asks for
 	idle    bool // net/http waits for the next request
+	clean   bool // ... and when it began to, it held nothing of it, as far as is known
+	given   bool // something was given to net/http since it was idle last
+	ended   bool // ... which ended where a head does
 	old     oldHead
 	chunked bool // the request that net/http has read is in HTTP/1.0 and has a Transfer-Encoding
+	unseen  bool // ... if it is in HTTP/1.0, its head came behind another request, and was not looked at
 	posted  bool // the last request that net/http had was a POST, behind which it takes an empty line for nothing
 
 	life atomic.Int32
@@ -48,10 +54,12 @@ const (
 // noteState is the server's hook.
 func noteState(nc net.Conn, state http.ConnState) {
 	if c, ok := nc.(*conn); ok { // nothing of this works under TLS
-		c.lane.idle = state == http.StateIdle
+		if c.lane.idle = state == http.StateIdle; c.lane.idle {
+			c.lane.clean, c.lane.given = c.lane.given && c.lane.ended, false
+		}
 		if state == http.StateActive { // the head is read, and its handler not called yet
-			c.lane.chunked = c.lane.old.chunked()
-			c.lane.old.more = false
+			c.lane.chunked, c.lane.unseen = c.lane.old.chunked(), len(c.lane.old.text) == 0
+			c.lane.old.end()
 		}
 	}
 }
@@ -66,13 +74,14 @@ func (c *conn) Read(p []byte) (int, error) {
 		l.buffer = len(p)
 	}
 	n, err := c.readOnce(p)
-	if !first && (!l.idle || len(p) != l.buffer) {
+	if !first && (!l.idle || !l.clean || l.given || len(p) != l.buffer) {
 		if len(p) == 1 && !l.idle {
 			// net/http listens, while a request is answered, for the client to leave, and has got the next one's first byte.
-			l.old.begin(p[:n])
+			l.old.begin(p[:n], l.old.lone)
 		} else {
 			l.old.add(p[:n])
 		}
+		l.give(p[:n])
 		return n, err
 	}
 	for n > 0 && err == nil && !first && !l.posted {
@@ -87,8 +96,16 @@ func (c *conn) Read(p []byte) (int, error) {
 			n, err = c.readOnce(p)
 		}
 	}
-	l.old.begin(p[:n])
+	l.old.begin(p[:n], true)
+	l.give(p[:n])
 	return n, err
+}
+
+// give notes what net/http is given.
+func (l *lane) give(p []byte) {
+	if len(p) > 0 {
+		l.given, l.ended = true, bytes.HasSuffix(p, endOfHead)
+	}
 }
 
 var endOfHead = []byte("\r\n\r\n")
@@ -201,6 +218,11 @@ func (x *exchange) glance() *found {
 	}
 	if why, p := x.whyNot(); why != "" || p != nil || x.readDirectives() != nil {
 		return nil
+	}
+	if x.has(hasAuthorization) {
+		if x.findClaim(); x.claim != nil {
+			return nil // one of ours, which is taken out of the request
+		}
 	}
 	x.name()
 	f, _ := x.lookup()

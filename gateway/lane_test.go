@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,9 +18,13 @@ import (
 
 // What the lane takes, and what it leaves to net/http. That the answers are the same is FuzzGatewayLane's matter.
 func TestWhatTheLaneTakes(t *testing.T) {
-	r := newRig(t, withMethods(`"GET /tenant": {key: {headers: [X-Tenant]}}`))
+	r := newRig(t, withMethods(`"GET /tenant": {key: {headers: [X-Tenant]}}
+"GET /auth": {key: {headers: [Authorization]}}`))
 	r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Vary", q.URL.Query().Get("vary"))
+		if q.URL.Path == "/api/public" {
+			w.Header().Set("Cache-Control", "public")
+		}
 		if q.URL.Path == "/api/typeless" {
 			w.Header()["Content-Type"] = nil
 		}
@@ -29,6 +35,14 @@ func TestWhatTheLaneTakes(t *testing.T) {
 	})
 	for _, path := range []string{"/x", "/x?a=1", "/%41(b)", "/tenant", "/typeless", "/large", "/v?vary=Accept-Language"} {
 		r.get("/prod"+path, "Accept-Language", "de")
+	}
+	r.get("/prod/public")
+	r.get("/prod/auth", "Authorization", "Bearer x")
+	many := func(n int) (text string) {
+		for i := range n {
+			text += fmt.Sprintf("X-%d: a\r\n", i)
+		}
+		return text
 	}
 	const host = " HTTP/1.1\r\nHost: "
 	browser := "User-Agent: m\r\nACCEPT: text/html\r\nAccept-Language: de\r\naccept-encoding: gzip\r\nConnection: Keep-Alive\r\nSec-Fetch-Mode: navigate\r\n"
@@ -68,9 +82,27 @@ func TestWhatTheLaneTakes(t *testing.T) {
 		{"GET /prod/x" + host + r.addr + "\r\nRange: bytes=0-1\r\n", false},
 		{"GET /prod/x" + host + r.addr + "\r\nIf-None-Match: *\r\n", false},
 		{"GET /prod/x" + host + r.addr + "\r\nCache-Control: max-age=0\r\n", false},
-		{"GET /prod/x" + host + r.addr + "\r\nAuthorization: Bearer x\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nAuthorization: Bearer x\r\n", false}, // whose answer would be for that one alone
+		{"GET /prod/public" + host + r.addr + "\r\nAuthorization: Bearer x\r\n", true},
+		{"GET /prod/auth" + host + r.addr + "\r\nAuthorization: Bearer x\r\n", true},
+		{"GET /prod/auth" + host + r.addr + "\r\nAuthorization: Bearer y\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nCookie: a=1; b=2\r\n", true},
+		{"GET /prod/x" + host + r.addr + "\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\nX-Request-Id: 1\r\nTraceparent: 00\r\n", true},
+		{"GET /prod/x" + host + r.addr + "\r\nX-Anything: a\r\nContent-Type: text/plain\r\n", true},
+		{"GET /prod/x" + host + r.addr + "\r\nX-Anything: a\r\nX-ANYTHING: a\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nX-A: a\r\nConnection: x-a\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nX_Anything: a\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nX-" + strings.Repeat("n", 100) + ": a\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\n" + strings.Repeat("X: a\r\n", 1), true},
+		{"GET /prod/x" + host + r.addr + "\r\n" + many(maxLaneFields), false},
+		{"GET /prod/x" + host + r.addr + "\r\n" + many(maxLaneFields-1), true},
+		{"GET /prod/x" + host + r.addr + "\r\nExpect: 100-continue\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nUpgrade: h2c\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nTE: trailers\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nTrailer: a\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nIf-Anything: a\r\n", false},
 		{"GET /prod/x" + host + r.addr + "\r\nAccept: text/event-stream\r\n", false},
-		{"GET /prod/x" + host + r.addr + "\r\nX-Forwarded-Host: a\r\n", false},
+		{"GET /prod/x" + host + r.addr + "\r\nX-Forwarded-Host: a\r\n", true}, // nobody's word
 		{"GET /prod/x" + host + r.addr + "\r\nVia: " + r.g.via + "\r\n", false},
 	} {
 		lane, far := pair(t)
@@ -158,6 +190,78 @@ func TestTheLaneAndNetHTTPTakeTurns(t *testing.T) {
 			}
 		}
 	})
+}
+
+// However the bytes of several requests are cut into reads, at every place, they mean the same.
+func TestTheLaneAtEverySplit(t *testing.T) {
+	const host = " HTTP/1.1\r\nHost: a\r\n"
+	last := "GET /nowhere" + host + "Connection: close\r\n\r\n"
+	for _, text := range []string{
+		plainGet + plainGet,
+		plainGet + "HEAD /prod/x" + host + "\r\n" + plainGet,
+		"GET /prod/x" + host + "User-Agent: m\r\nX-Own: 1\r\n\r\n" + "GET /prod/uncached" + host + "\r\n",
+		"POST /prod/x" + host + "Content-Length: 33\r\n\r\n" + plainGet + plainGet, // a body that looks like a request
+		"POST /prod/x" + host + "Content-Length: 3\r\n\r\nabc\r\n" + plainGet,
+		"GET /prod/x" + host + "Content-Length: 33\r\n\r\n" + plainGet + plainGet,
+		"GET /prod/x" + host + "Accept: a\r\n b\r\n\r\n" + plainGet,
+		"GET /prod/x HTTP/1.1\nHost: a\n\n" + plainGet,
+		plainGet + "GET http://a/prod/x" + host + "\r\n" + plainGet,
+		plainGet + "GET /prod/x" + host + "Host: b\r\n\r\n" + plainGet,
+		plainGet + "POST /prod/x" + host + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + plainGet,
+		plainGet + "GET /prod/x HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + plainGet,
+		plainGet + "get /prod/x" + host + "\r\n" + plainGet,
+		plainGet + "GET /prod/uncached HTTP/1.1\r\n" + plainGet, // not where a request begins, though a read does
+		plainGet + "PUT /prod/x" + host + "Content-Length: 33\r\n\r\n" + plainGet + plainGet,
+		plainGet + "PUT /prod/x" + host + "Content-Length: 37\r\n\r\n\r\n\r\n" + plainGet + plainGet,
+		plainGet + plainGet + "PUT /prod/x" + host + "Content-Length: 2\r\n\r\nab" + "GET /prod/uncached HTTP/1.1\r\n" + plainGet,
+	} {
+		bubbled(t, func(t *testing.T, r *rig) {
+			r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+				b, _ := io.ReadAll(q.Body)
+				fmt.Fprintf(w, "%s %s %s", q.Method, q.URL.Path, b)
+			})
+			ask := func(pieces ...string) string {
+				c := r.conn()
+				defer c.Close()
+				go func() {
+					for _, p := range pieces {
+						if _, err := io.WriteString(c, p); err != nil {
+							return
+						}
+					}
+				}()
+				b, _ := io.ReadAll(c)
+				synctest.Wait()
+				// What is under way is not part of what was asked.
+				return regexp.MustCompile(`(Age: \d+|ttl=\d+|Date: [^\r]*)\r\n`).ReplaceAllString(string(b), "")
+			}
+			text += last
+			ask(text) // what is going to be stored is
+			want := ask(text)
+			if strings.Count(want, "HTTP/1.") < 2 {
+				t.Fatalf("%q: got %q", text, want)
+			}
+			for i := 1; i < len(text); i++ {
+				if got := ask(text[:i], text[i:]); got != want {
+					t.Fatalf("%q, %q: got\n%s\nwant\n%s", text[:i], text[i:], got, want)
+				}
+			}
+			for i := 1; i < len(text)-1; i += 7 { // a third piece, which begins where a line does
+				if end := strings.IndexByte(text[i:], '\n'); end > 0 {
+					if got := ask(text[:i], text[i:i+end+1], text[i+end+1:]); got != want {
+						t.Fatalf("%q, %q, %q: got\n%s\nwant\n%s", text[:i], text[i:i+end+1], text[i+end+1:], got, want)
+					}
+				}
+			}
+			var single []string
+			for i := range text {
+				single = append(single, text[i:i+1])
+			}
+			if got := ask(single...); got != want {
+				t.Fatalf("%q byte by byte: got\n%s\nwant\n%s", text, got, want)
+			}
+		})
+	}
 }
 
 // The same request leaves the same line in the log, whichever way it goes.

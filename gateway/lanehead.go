@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync"
@@ -13,38 +14,84 @@ type laneRequest struct {
 	req    http.Request
 	url    url.URL
 	header http.Header
-	values [len(laneFields)]string
+	values [maxLaneFields]string
 	out    []byte
 }
 
-var requests = sync.Pool{New: func() any { return &laneRequest{header: make(http.Header, len(laneFields))} }}
+var requests = sync.Pool{New: func() any { return &laneRequest{header: make(http.Header, 32)} }}
 
-// laneFields are the headers that a request may have and still be for the lane: none of them frames a message, carries an
-// authority, or asks for anything but the whole answer. They are in their canonical form.
-var laneFields = [...]string{
-	"Host", "Accept", "Accept-Encoding", "Accept-Language", "Connection", "Cookie", "Dnt", "Origin", "Priority", "Referer",
-	"Sec-Ch-Ua", "Sec-Ch-Ua-Mobile", "Sec-Ch-Ua-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User",
-	"Sec-Gpc", "Upgrade-Insecure-Requests", "User-Agent", "X-Requested-With",
+const (
+	maxLaneFields = 48
+	maxLaneName   = 40
+)
+
+// laneFields are the headers that many clients send, in their canonical form: to look one up costs less than to make it.
+var laneFields = strings.Fields(`Accept Accept-Charset Accept-Encoding Accept-Language Authorization Baggage Content-Type Cookie Dnt Forwarded From
+	Origin Priority Purpose Referer Save-Data Sec-Ch-Ua Sec-Ch-Ua-Mobile Sec-Ch-Ua-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User
+	Sec-Gpc Sec-Purpose Traceparent Tracestate Upgrade-Insecure-Requests User-Agent Via X-Amzn-Trace-Id X-Api-Key X-B3-Parentspanid X-B3-Sampled
+	X-B3-Spanid X-B3-Traceid X-Correlation-Id X-Forwarded-For X-Forwarded-Host X-Forwarded-Port X-Forwarded-Proto X-Real-Ip X-Request-Id X-Requested-With`)
+
+// notForTheLane are the headers that frame a message or belong to its connection, and those that ask for anything but the whole
+// answer as it is stored. So are all that begin with "If-".
+var notForTheLane = strings.Fields(`Cache-Control Content-Length Expect Http2-Settings Keep-Alive Pragma Proxy-Authorization Proxy-Connection Range
+	Request-Range Te Trailer Transfer-Encoding Upgrade`)
+
+// laneField is a header's name in its canonical form, "" for one that is not for the lane, and its bit in a set of those that were
+// seen; 0: it has none, and is looked up among the request's.
+type laneField struct {
+	name string
+	bit  uint64
 }
 
 const (
-	laneHost       = 0
-	laneConnection = 4
-	maxLaneName    = len("upgrade-insecure-requests")
+	bitHost = 1 << iota
+	bitConnection
+	firstBit
 )
 
-// laneIndex finds a field by its name in lower case.
-var laneIndex = func() map[string]int {
-	m := make(map[string]int, len(laneFields))
+// laneNames finds a header by its name in lower case.
+var laneNames = func() map[string]laneField {
+	m := map[string]laneField{"host": {"Host", bitHost}, "connection": {"Connection", bitConnection}}
 	for i, name := range laneFields {
-		m[strings.ToLower(name)] = i
+		m[strings.ToLower(name)] = laneField{name, firstBit << i}
+	}
+	for _, name := range notForTheLane {
+		m[strings.ToLower(name)] = laneField{}
 	}
 	return m
 }()
 
+// laneFieldOf tells what a name stands for.
+func laneFieldOf(name string) laneField {
+	if len(name) > maxLaneName {
+		return laneField{}
+	}
+	var room [maxLaneName]byte
+	lower := room[:len(name)]
+	for i := range lower {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z', c == '-', '0' <= c && c <= '9':
+		case 'A' <= c && c <= 'Z':
+			c |= 0x20
+		default:
+			return laneField{} // a name to others, but not to everybody (policy.RemoveAliases)
+		}
+		lower[i] = c
+	}
+	if known, ok := laneNames[string(lower)]; ok {
+		return known
+	}
+	if strings.HasPrefix(string(lower), "if-") {
+		return laneField{}
+	}
+	return laneField{name: textproto.CanonicalMIMEHeaderKey(name)}
+}
+
 // parse reads a head with its empty line, and reports false for one that is not for the lane. It takes less than RFC 9112
 // allows, and nothing that two readers could take differently: GET or HEAD of a path in visible ASCII, HTTP/1.1, lines that end in
-// CRLF, headers of laneFields, once each, with values that are not empty.
+// CRLF, headers that neither frame nor upgrade, once each, with names of letters, digits and "-" and values in visible ASCII that
+// are not empty. What they mean is for the code that both ways have in common.
 func (q *laneRequest) parse(head []byte) bool {
 	// One string holds what the request's parts point into.
 	text := string(head)
@@ -60,44 +107,39 @@ func (q *laneRequest) parse(head []byte) bool {
 		return false
 	}
 	clear(q.header)
-	var seen uint32
-	for rest != "\r\n" {
-		if line, rest, ok = strings.Cut(rest, "\r\n"); !ok {
+	host := ""
+	var seen uint64
+	for n := 0; rest != "\r\n"; n++ {
+		if line, rest, ok = strings.Cut(rest, "\r\n"); !ok || n == maxLaneFields {
 			return false
 		}
 		colon := strings.IndexByte(line, ':')
-		if colon <= 0 || colon > maxLaneName {
+		if colon <= 0 {
 			return false
 		}
-		var room [maxLaneName]byte
-		lower := room[:colon]
-		for i := range lower {
-			c := line[i]
-			if 'A' <= c && c <= 'Z' {
-				c |= 0x20
+		f, value := laneFieldOf(line[:colon]), strings.Trim(line[colon+1:], " ")
+		if f.name == "" || seen&f.bit != 0 || f.bit == 0 && q.header[f.name] != nil || value == "" || !visible(value, ' ') {
+			return false
+		}
+		seen |= f.bit
+		switch f.bit {
+		case bitHost:
+			host = value
+			continue
+		case bitConnection:
+			if !strings.EqualFold(value, "keep-alive") {
+				return false
 			}
-			lower[i] = c
 		}
-		i, ok := laneIndex[string(lower)]
-		value := strings.Trim(line[colon+1:], " ")
-		if !ok || seen&(1<<i) != 0 || value == "" || !visible(value, ' ') {
-			return false
-		}
-		seen |= 1 << i
-		if i == laneConnection && !strings.EqualFold(value, "keep-alive") {
-			return false
-		}
-		q.values[i] = value
-		if i != laneHost {
-			q.header[laneFields[i]] = q.values[i : i+1 : i+1]
-		}
+		q.values[n] = value
+		q.header[f.name] = q.values[n : n+1 : n+1]
 	}
-	if seen&(1<<laneHost) == 0 {
+	if host == "" {
 		return false
 	}
 	q.req = http.Request{
 		Method: method, URL: &q.url, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: q.header, Body: http.NoBody,
-		Host: q.values[laneHost], RequestURI: target,
+		Host: host, RequestURI: target,
 	}
 	return true
 }

@@ -88,8 +88,8 @@ func (x *exchange) accept() *problem {
 	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
 		// HTTP/1.0 has no chunks: net/http reads past a Transfer-Encoding, and would take the body for the next request.
 		x.w.Header()["Connection"] = []string{"close"}
-		if c := connOf(r); c != nil && c.lane.chunked {
-			return badRequest("HTTP/1.0 has no Transfer-Encoding")
+		if c := connOf(r); c != nil && (c.lane.chunked || c.lane.unseen) {
+			return badRequest("HTTP/1.0 has no Transfer-Encoding, and one request at a time")
 		}
 	case len(r.TransferEncoding) > 0 && r.ProtoMajor == 1:
 		// net/http drops a Content-Length beside chunks without a word, which RFC 9112 6.3 takes for an attempt at smuggling.
