@@ -211,3 +211,29 @@ func TestSwitchingEncryptionOnMakesPlainEntriesMisses(t *testing.T) {
 	r.want(r.get("/prod/x"), 200, "|", "stagecache; hit") // an encrypted entry is good enough
 	r.wantAsked(2)
 }
+
+// The gateway does not guess what a body is.
+func TestNoContentTypeIsMadeUp(t *testing.T) {
+	r := newRig(t, withStage(modeHTTP))
+	r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+		w.Header()["Content-Type"] = nil
+		w.Header().Set("Cache-Control", "max-age=60")
+		io.WriteString(w, "<html><script>")
+	})
+	for _, c := range []struct {
+		path, cache string
+		header      []string
+	}{
+		{"/prod/x", "stagecache; fwd=uri-miss; stored", nil},
+		{"/prod/x", "stagecache; hit", nil},
+		{"/prod/x", "stagecache; hit", []string{"Range", "bytes=0-5"}},
+		{"/prod/x", "stagecache; hit", []string{"Connection", "x"}}, // by way of net/http in any case
+		{"/prod/y", "stagecache; fwd=uri-miss", []string{"Cache-Control", "no-store"}},
+		{"/prod/uncached", "stagecache; fwd=bypass", nil},
+	} {
+		a := r.get(c.path, c.header...)
+		if a.header["Content-Type"] != nil || !strings.HasPrefix(a.cache(), c.cache) {
+			t.Errorf("%s %v: %q, Content-Type %q", c.path, c.header, a.cache(), a.header["Content-Type"])
+		}
+	}
+}

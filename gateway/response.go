@@ -24,14 +24,25 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *response) WriteHeader(status int) {
 	// 1xx are not the answer, except 101, after which there is no other.
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.status = status
+		w.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// begin is called once, before an answer's header is sent.
+func (w *response) begin(status int) {
+	w.status = status
+	// net/http would guess a Content-Type where the backend has left it out. What the bytes are is not the gateway's to say, and
+	// a guess of HTML undoes the backend's nosniff.
+	h := w.ResponseWriter.Header()
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil
+	}
+}
+
 func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.begin(http.StatusOK)
 	}
 	if w.streaming {
 		w.deadline()
