@@ -119,3 +119,67 @@ func FuzzGatewayStoredAlias(f *testing.F) {
 		}
 	})
 }
+
+// What is stale by its own word is never served without the backend's, and a request's word never makes an entry fresher.
+func FuzzPolicyReuse(f *testing.F) {
+	for _, cc := range []string{"", "no-cache", "max-age=0", "max-age=5", "max-stale", "max-stale=9", "min-fresh=9", "max-age=x", "only-if-cached, max-stale=1"} {
+		f.Add(cc, int64(3), int64(5), false, int64(0))
+		f.Add(cc, int64(9), int64(-4), false, int64(10))
+		f.Add(cc, int64(9), int64(-4), true, int64(10))
+	}
+	f.Fuzz(func(t *testing.T, cc string, age, left int64, never bool, window int64) {
+		const most = 1 << 31
+		if age < 0 || age > most || left < -most || left > most || window < 0 || window > most {
+			return
+		}
+		held := policy.Held{
+			Age: age, Left: time.Duration(left) * time.Second, Stale: left <= 0, NeverStale: never,
+			StaleWhileRevalidate: time.Duration(window) * time.Second,
+		}
+		want := policy.RequestDirectives(map[string][]string{"Cache-Control": {cc}})
+		got := policy.DecideReuse(held, want)
+		switch {
+		case held.Stale && (got == policy.Serve || never && got != policy.Validate):
+			t.Fatalf("%+v for %q: %d", held, cc, got)
+		case want.NoCache && got != policy.Validate:
+			t.Fatalf("%+v for %q: %d", held, cc, got)
+		case got == policy.Refresh && -held.Left >= held.StaleWhileRevalidate:
+			t.Fatalf("%+v for %q: past its window", held, cc)
+		case got == policy.Serve && policy.DecideReuse(held, policy.Directives{}) != policy.Serve:
+			t.Fatalf("%+v is served for %q, and not for nothing", held, cc)
+		}
+	})
+}
+
+// A 304 changes what it says, and nothing about the body that is stored.
+func FuzzPolicyUpdate(f *testing.F) {
+	for _, name := range []string{"X", "Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Set-Cookie", "Date", "Age", "Cache-Control"} {
+		f.Add(name, "old", "new", `"a"`, `W/"a"`)
+	}
+	f.Add("", "", "", "", "")
+	f.Fuzz(func(t *testing.T, name, before, after, held, came string) {
+		name = http.CanonicalHeaderKey(name)
+		stored := map[string][]string{name: {before}, "Etag": {held}}
+		update := map[string][]string{name: {after}, "Etag": {came}}
+		h := policy.Freshen(stored, update)
+		switch name {
+		case "Content-Length", "Content-Encoding", "Content-Type", "Content-Range", "Set-Cookie":
+			if h[name][0] != before {
+				t.Fatalf("%s is %q", name, h[name])
+			}
+		case "Etag":
+		default:
+			if h[name][0] != after {
+				t.Fatalf("%s is %q", name, h[name])
+			}
+		}
+		v := policy.Validators{ETag: held}
+		about := policy.NotModifiedIsAbout(update, v)
+		if confirms := policy.Confirms(update, v); confirms && !about {
+			t.Fatalf("%q says that the body is that of %q, and a 304 with it does not", came, held)
+		}
+		if weak := strings.TrimPrefix(held, "W/") == strings.TrimPrefix(came, "W/"); about && !weak {
+			t.Fatalf("%q is about %q", came, held)
+		}
+	})
+}

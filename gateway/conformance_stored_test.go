@@ -63,6 +63,20 @@ func (b book) validation() {
 		step{say: []string{"Cache-Control", "max-age=2", "Etag", `"a"`}, from: "backend"},
 		step{wait: 3 * time.Second, method: "HEAD", say: []string{"Etag", `"b"`}, from: "backend"},
 		step{status: -1, from: "backend", got: http.StatusBadGateway})
+	b.add("9111 4.3.5: HEAD brings what is stored up to date",
+		step{say: []string{"Cache-Control", "max-age=2", "Etag", `"a"`, "X", "old", "Y", "kept"}, from: "backend"},
+		step{wait: 3 * time.Second, method: "HEAD", say: []string{"Cache-Control", "max-age=60", "Etag", `"a"`, "X", "new", "Set-Cookie", "a=b"}, from: "backend"},
+		step{wait: 50 * time.Second, from: "store", text: "step 1", have: []string{"X", "new", "Y", "kept", "Content-Length", "6", "Age", "50", "Set-Cookie", "-"}},
+		step{wait: 11 * time.Second, say: []string{"Etag", `"a"`}, from: "backend", got: 200, text: "step 1", sent: []string{"If-None-Match", `"a"`}})
+	b.add("9111 4.3.5: also a variant",
+		step{ask: []string{"Foo", "1"}, say: []string{"Vary", "Foo", "Cache-Control", "max-age=2", "Etag", `"a"`}, from: "backend"},
+		step{wait: 3 * time.Second, method: "HEAD", ask: []string{"Foo", "1"}, say: []string{"Vary", "Foo", "Cache-Control", "max-age=60", "Etag", `"a"`}, from: "backend"},
+		step{ask: []string{"Foo", "1"}, from: "store", text: "step 1"},
+		step{ask: []string{"Foo", "2"}, from: "backend"})
+	b.add("9111 4.3.5: not without a validator",
+		step{say: []string{"Cache-Control", "max-age=2"}, from: "backend"},
+		step{wait: 3 * time.Second, method: "HEAD", say: []string{"Cache-Control", "max-age=60"}, from: "backend"},
+		step{from: "backend", text: "step 3"})
 	b.add("9111 4.3.5: HEAD shows that it is not",
 		step{say: []string{"Cache-Control", "max-age=2", "Etag", `"a"`}, from: "backend"},
 		step{wait: 3 * time.Second, method: "HEAD", say: []string{"Etag", `"a"`}, from: "backend"},

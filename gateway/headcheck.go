@@ -1,22 +1,83 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strconv"
 
 	"stagecache/engine"
 	"stagecache/gateway/policy"
+	"stagecache/gateway/stored"
 )
 
-// checkByHead drops a stale entry, which may be nil, if the backend's answer to HEAD shows that its body is not the current
-// one any more (RFC 9111 4.3.5): its next reader then gets the new one even where a stale one would have done.
+// checkByHead looks at what the backend's answer to HEAD says of an entry that was not fit to answer it, which may be nil (RFC
+// 9111 4.3.5). One whose body is not the current one any more is dropped: its next reader then gets the new one even where a
+// stale one would have done. One whose body it is, by a validator, is brought up to date.
 func (x *exchange) checkByHead(f *found, resp *http.Response) {
-	if f == nil || !x.head || !x.m.http || resp.StatusCode != http.StatusOK ||
-		policy.SameBody(resp.Header, validatorsOf(f.answer), strconv.Itoa(len(f.answer.Body))) {
+	if f == nil || !x.head || !x.m.http || resp.StatusCode != http.StatusOK {
 		return
 	}
-	if _, err := x.store.Purge(context.WithoutCancel(x.r.Context()), engine.Key(x.target), engine.Hard); err != nil {
-		x.g.log.Debug("an entry that HEAD showed to be old could not be dropped", "stage", x.stage.name, "error", err)
+	v, size := validatorsOf(f.answer), strconv.Itoa(len(f.answer.Body))
+	switch {
+	case !policy.SameBody(resp.Header, v, size):
+		if _, err := x.store.Purge(context.WithoutCancel(x.r.Context()), engine.Key(x.target), engine.Hard); err != nil {
+			x.g.log.Debug("an entry that HEAD showed to be old could not be dropped", "stage", x.stage.name, "error", err)
+		}
+	case policy.Confirms(resp.Header, v):
+		x.freshenByHead(resp.Header)
+	}
+}
+
+// freshenByHead stores the entry anew with what HEAD said of it. As with a 304 (validate.go) the entry is looked up once more
+// under a lease: one that was purged in the meantime is not there, and one that will be makes the store refuse it.
+func (x *exchange) freshenByHead(update http.Header) {
+	lease, err := x.store.Lease(context.WithoutCancel(x.r.Context()), x.target, engine.LeaseOptions{
+		Path: policy.DecodedPath(x.below), About: x.key, Timeout: 2 * x.backend.cfg.Timeout, Refresh: true,
+	})
+	if err != nil || !lease.Held {
+		return // somebody fetches it at the moment
+	}
+	defer lease.Abandon(errNotStored)
+	e, err := x.store.Get(nil, x.target)
+	if err != nil || e.Plain && x.m.Encrypt {
+		return
+	}
+	a, err := stored.Decode(e.Value)
+	if err != nil || a.Status != http.StatusOK {
+		return
+	}
+	v := validatorsOf(a)
+	if !policy.SameBody(update, v, strconv.Itoa(len(a.Body))) || !policy.Confirms(update, v) {
+		return // it is another one by now
+	}
+	have := make(http.Header)
+	a.CopyTo(have, nil, 0)
+	delete(have, "Via")
+	h := policy.Freshen(have, update)
+	in := x.storeInput()
+	in.Status, in.Header, in.Tags = a.Status, h, policy.Tags(h)
+	in.Asked, in.Came = x.g.now(), x.g.now()
+	d := policy.DecideHTTP(in)
+	target := x.key
+	if shared := x.outHeader(true); d.Store {
+		if names := varyNames(shared, h); len(names) > 0 {
+			target = policy.AppendVariantKey(nil, x.key, names, shared)
+		}
+	}
+	if !d.Store || d.TTL <= 0 || !bytes.Equal(target, x.target) {
+		return
+	}
+	delete(h, "Content-Length")
+	delete(h, "Age")
+	value, err := stored.AppendHead(nil, headOf(a.Status, d, h))
+	if err != nil {
+		return
+	}
+	value = append(value, a.Body...)
+	stored.SetFetch(value, a.Fetch)
+	meta := engine.Meta{TTL: d.TTL, Retain: d.Retain, Path: policy.DecodedPath(x.below), Tags: in.Tags, Plain: !x.m.Encrypt}
+	if err := lease.Put(value, meta); err != nil {
+		x.g.log.Debug("an entry was not brought up to date by HEAD", "stage", x.stage.name, "reason", err)
 	}
 }

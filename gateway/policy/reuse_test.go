@@ -154,6 +154,29 @@ func TestSameBody(t *testing.T) {
 	}
 }
 
+func TestConfirms(t *testing.T) {
+	both := Validators{ETag: `W/"a"`, LastModified: at(-9)}
+	for _, c := range []struct {
+		source string
+		head   map[string][]string
+		held   Validators
+		want   bool
+	}{
+		{"9111 4.3.5: the tag", headerOf("Etag", `W/"a"`), both, true},
+		{"9111 4.3.5: another tag", headerOf("Etag", `W/"b"`, "Last-Modified", at(-9)), both, false},
+		{"a date says less than a tag that is not there", headerOf("Last-Modified", at(-9)), both, false},
+		{"9111 4.3.5: the date", headerOf("Last-Modified", at(-9)), Validators{LastModified: at(-9)}, true},
+		{"another date", headerOf("Last-Modified", at(-8)), Validators{LastModified: at(-9)}, false},
+		{"no validator", headerOf("Content-Length", "4"), Validators{}, false},
+		{"none that is one", headerOf("Etag", "a", "Last-Modified", "b"), Validators{ETag: "a", LastModified: "b"}, false},
+		{"two tags", headerOf("Etag", `W/"a"`, "Etag", `W/"a"`), both, false},
+	} {
+		if got := Confirms(c.head, c.held); got != c.want {
+			t.Errorf("%s: %t", c.source, got)
+		}
+	}
+}
+
 func TestConditions(t *testing.T) {
 	for _, c := range []struct {
 		held Validators

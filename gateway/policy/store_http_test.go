@@ -157,3 +157,57 @@ func TestParseContentRange(t *testing.T) {
 		}
 	}
 }
+
+func TestStatesLifetime(t *testing.T) {
+	for _, c := range []struct {
+		source string
+		header map[string][]string
+		want   bool
+	}{
+		{"9111 4.2.1: nothing", headerOf("Last-Modified", "x", "Cache-Control", "public"), false},
+		{"9111 4.2.1: max-age", headerOf("Cache-Control", "max-age=1"), true},
+		{"9111 4.2.1: s-maxage", headerOf("Cache-Control", "s-maxage=1"), true},
+		{"9111 4.2.1: Expires, whatever it says", headerOf("Expires", "0"), true},
+		{"9213 2.2: not beside a targeted field", headerOf("Expires", "0", "Cdn-Cache-Control", "public"), false},
+		{"9213 2.2: a targeted field", headerOf("Cdn-Cache-Control", "max-age=1"), true},
+	} {
+		if got := StatesLifetime(c.header); got != c.want {
+			t.Errorf("%s: %t", c.source, got)
+		}
+	}
+}
+
+// RFC 9111 4.4: a non-error is a 2xx or a 3xx.
+func TestInvalidates(t *testing.T) {
+	for status, want := range map[int]bool{199: false, 200: true, 204: true, 303: true, 399: true, 400: false, 404: false, 500: false, 599: false} {
+		if got := Invalidates(status); got != want {
+			t.Errorf("%d: %t", status, got)
+		}
+	}
+}
+
+// RFC 9111 5.2.2.3: a status is understood if this cache does what its definition (RFC 9110 15) asks of caches.
+func TestUnderstood(t *testing.T) {
+	for status, want := range map[int]bool{
+		200: true, 206: true, 207: false, 226: false, 299: false, 300: true, 304: true, 306: false, 308: true, 399: false,
+		400: true, 417: true, 418: false, 421: true, 422: true, 426: true, 429: false, 451: false, 499: false, 500: true, 505: true, 506: false, 599: false,
+	} {
+		if got := understood(status); got != want {
+			t.Errorf("%d: %t", status, got)
+		}
+	}
+}
+
+// RFC 9110 8.5: a list of tags. Only one that says which language the whole is in can stand for it.
+func TestContentLanguage(t *testing.T) {
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"de"}, "de"}, {[]string{" de-DE "}, "de-de"}, {[]string{"de, en"}, ""}, {[]string{"de", "en"}, ""}, {[]string{"*"}, ""}, {[]string{""}, ""}, {nil, ""},
+	} {
+		if got, ok := ContentLanguage(c.lines); ok != (c.want != "") || ok && got != c.want {
+			t.Errorf("%q: %q, %t", c.lines, got, ok)
+		}
+	}
+}

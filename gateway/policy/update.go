@@ -67,3 +67,17 @@ func SameBody(head map[string][]string, v Validators, size string) bool {
 	}
 	return same("Etag", v.ETag) && same("Last-Modified", v.LastModified) && same("Content-Length", size)
 }
+
+// Confirms reports whether an answer to HEAD says by a validator that the body is still that of a stored answer: RFC 9111 4.3.5
+// would take it for that where none differs, but two bodies without validators may well have the same length.
+func Confirms(head map[string][]string, v Validators) bool {
+	is := func(name, stored string) bool {
+		values := head[name]
+		return len(values) == 1 && stored != "" && trimOWS(values[0]) == stored
+	}
+	if isETag(v.ETag) {
+		return is("Etag", v.ETag)
+	}
+	_, dated := parseDate(v.LastModified)
+	return dated && is("Last-Modified", v.LastModified)
+}
