@@ -111,8 +111,8 @@ func (c *call) updateStage() (any, *Error) {
 			return nil, err
 		}
 	}
-	if u.change.empty() && len(ops) > 0 {
-		c.c.record(c.r.Context(), s.Name, pathsOf(ops)) // the others are recorded where they are made
+	if kept := pathsOf(noted(ops)); kept != "" {
+		c.c.record(c.r.Context(), s.Name, kept) // the others are recorded where they are made
 	}
 	if len(u.inert) > 0 {
 		c.c.o.Logger.Warn("settings were kept that have no effect here", "stage", s.Name, "paths", u.inert)

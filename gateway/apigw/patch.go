@@ -62,6 +62,18 @@ func readPatch(body []byte) ([]patchOperation, *Error) {
 	return out, nil
 }
 
+// noted are the operations that change nothing but notes, of which nobody else makes a record.
+func noted(ops []patchOperation) (out []patchOperation) {
+	for _, op := range ops {
+		name, _, _ := strings.Cut(strings.TrimPrefix(op.Path, "/"), "/")
+		if _, what, ok := methodPath(op.Path); ok && !strings.HasPrefix(what, "caching/") ||
+			!ok && slices.Contains([]string{"description", "tracingEnabled", "variables", "accessLogSettings"}, name) {
+			out = append(out, op)
+		}
+	}
+	return out
+}
+
 // pathsOf is what operations are about, in a line.
 func pathsOf(ops []patchOperation) string {
 	var paths []string

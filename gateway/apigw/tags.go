@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -60,7 +61,7 @@ func (c *call) getTags() (any, *Error) {
 }
 
 // changeTags stores what change makes of the tags.
-func (c *call) changeTags(change func(tags map[string]string) *Error) (any, *Error) {
+func (c *call) changeTags(what string, change func(tags map[string]string) *Error) (any, *Error) {
 	stage, err := c.tagged()
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (c *call) changeTags(change func(tags map[string]string) *Error) (any, *Err
 	if err := c.c.keep(next); err != nil {
 		return nil, err
 	}
-	c.c.record(c.r.Context(), stage, "tags")
+	c.c.record(c.r.Context(), stage, what)
 	return nil, nil
 }
 
@@ -91,7 +92,7 @@ func (c *call) tagResource() (any, *Error) {
 	if err := json.Unmarshal(c.body, &in); err != nil {
 		return nil, serialization("tags is not a map of texts")
 	}
-	return c.changeTags(func(tags map[string]string) *Error {
+	return c.changeTags("tags set: "+clip(strings.Join(slices.Sorted(maps.Keys(in.Tags)), ", ")), func(tags map[string]string) *Error {
 		for k, v := range in.Tags {
 			switch {
 			case k == "" || len(k) > maxTagKey || len(v) > maxTagValue:
@@ -113,7 +114,7 @@ func (c *call) untagResource() (any, *Error) {
 	if len(keys) == 0 {
 		return nil, badRequest("tagKeys is required")
 	}
-	return c.changeTags(func(tags map[string]string) *Error {
+	return c.changeTags("tags removed: "+clip(strings.Join(keys, ", ")), func(tags map[string]string) *Error {
 		for _, k := range keys {
 			delete(tags, k)
 		}

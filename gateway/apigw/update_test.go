@@ -242,7 +242,7 @@ func TestEveryChangeIsRecordedOnce(t *testing.T) {
 	r.patched()
 	r.patch(replace("/nothing", "y"))
 	r.do("PUT", "/tags/arn:aws:apigateway:eu-west-1::/restapis/shop", `{"tags":{"a":"b"}}`)
-	if want := []string{"prod: replace /description; remove /variables/a", ": tags"}; !slices.Equal(r.recorded, want) || len(r.stages.changes) != 1 {
+	if want := []string{"prod: replace /description", "prod: replace /description; remove /variables/a", ": tags set: a"}; !slices.Equal(r.recorded, want) || len(r.stages.changes) != 1 {
 		t.Errorf("recorded %q and %d changes, want %q and one", r.recorded, len(r.stages.changes), want)
 	}
 }

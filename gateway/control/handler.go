@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -135,6 +136,11 @@ func (h *handler) guard(next http.Handler) http.Handler {
 				writeError(w, errors.New("internal error; see the gateway's log"))
 			}
 		}()
+		// A http.ServeMux would answer such a path by a redirect, in HTML.
+		if p := r.URL.Path; p != path.Clean(p) {
+			writeError(w, &Error{Status: http.StatusNotFound, Message: "there is nothing at " + p})
+			return
+		}
 		// Deadlines do not exist where tests record answers; a real connection has them.
 		c := http.NewResponseController(w)
 		c.SetReadDeadline(time.Now().Add(bodyTimeout))

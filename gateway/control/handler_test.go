@@ -28,6 +28,16 @@ func send(t *testing.T, h http.Handler, method, path, body string) (int, map[str
 	return w.Code, v, w.Header()
 }
 
+// A path that is not clean is not redirected: that would be a page in HTML.
+func TestAPathThatIsNotCleanIsNowhere(t *testing.T) {
+	h := Handler(&fake{}, HandlerOptions{})
+	for _, path := range []string{"//v1/stats", "/v1/stages/../stats", "/v1/stats/"} {
+		if status, v, _ := send(t, h, "GET", path, ""); status != http.StatusNotFound {
+			t.Errorf("%s: %d %v", path, status, v)
+		}
+	}
+}
+
 func TestEveryRouteReachesItsService(t *testing.T) {
 	for _, c := range []struct{ method, path, body, want string }{
 		{"GET", "/v1/stats", "", "stats"},
