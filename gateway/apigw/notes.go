@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"stagecache/gateway/config"
+	"stagecache/internal/vfs"
 )
 
 // Storage keeps the notes of a control plane.
@@ -36,30 +36,7 @@ func (f file) Load() ([]byte, error) {
 }
 
 // Save writes beside the file, syncs, renames, and syncs the directory: a crash leaves the old notes or the new ones.
-func (f file) Save(b []byte) (err error) {
-	dir := filepath.Dir(string(f))
-	tmp, err := os.CreateTemp(dir, filepath.Base(string(f))+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	_, err = tmp.Write(b)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), string(f)); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func (f file) Save(b []byte) error { return vfs.WriteFileAtomic(vfs.OS, string(f), b) }
 
 func (f file) SetAside() (string, error) {
 	aside := string(f) + ".damaged"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stagecache/gateway/config"
+	"stagecache/internal/vfs"
 )
 
 // Change is what is set of one stage: all of it or, with an error, nothing.
@@ -31,6 +32,7 @@ type Manager struct {
 	path string
 	log  *slog.Logger
 	now  func() time.Time
+	fs   vfs.FS
 
 	mu    sync.Mutex
 	doc   *document                  // guarded by mu; replaced as a whole
@@ -46,7 +48,7 @@ func Open(dataDir string, log *slog.Logger) (*Manager, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	m := &Manager{path: filepath.Join(dataDir, FileName), log: log, now: time.Now}
+	m := &Manager{path: filepath.Join(dataDir, FileName), log: log, now: time.Now, fs: vfs.OS}
 	doc, err := read(m.path)
 	switch {
 	case err == nil:
@@ -130,7 +132,7 @@ func (m *Manager) Change(ctx context.Context, stageName string, c Change) error 
 			return err
 		}
 	}
-	if err := doc.write(m.path); err != nil {
+	if err := doc.write(m.fs, m.path); err != nil {
 		err = fmt.Errorf("what was set cannot be kept: %w", err)
 		if m.apply != nil {
 			// Not to survive a restart would be worse than not to be.

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"stagecache/gateway/config"
+	"stagecache/internal/vfs"
 )
 
 // FileName is where they are kept, in the data directory.
@@ -194,31 +194,10 @@ func (d *document) clone() *document {
 }
 
 // write replaces the file: write, fsync, rename, fsync of the directory. A crash leaves the old file or the new one.
-func (d *document) write(path string) (err error) {
+func (d *document) write(fsys vfs.FS, path string) error {
 	b, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, FileName+".*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	_, err = tmp.Write(append(b, '\n'))
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return vfs.WriteFileAtomic(fsys, path, append(b, '\n'))
 }
