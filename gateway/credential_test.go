@@ -33,6 +33,7 @@ iam:
           - {Effect: Deny, Action: "*", Resource: "arn:aws:execute-api:*:*:shop/*/GET/private/*"}
           - {Effect: Deny, Action: "*", Resource: "arn:aws:execute-api:*:*:shop/*/GET/exact/x"}
     purger:
+      access_keys: [{id: AKIAPURGER, secret_env: F}]
       tokens: [{env: F}]
       policy: {Statement: {Effect: Allow, Action: "apigateway:DELETE", Resource: "arn:aws:apigateway:eu-west-1::/restapis/shop/stages/prod/cache/data"}}
 `
@@ -41,6 +42,7 @@ const (
 	deployerToken = "Bearer token-of-the-deployer"
 	purgerToken   = "Bearer token-of-the-purger"
 	deployerKey   = "secret-of-the-deployer"
+	purgerKey     = "secret-of-the-purger"
 )
 
 var deployer = sigv4test.Signer{ID: "AKIADEPLOYER", Secret: deployerKey, Region: "eu-west-1", Service: "execute-api"}
@@ -51,6 +53,7 @@ func withUsers() option {
 		r.edit = func(c *config.Config) {
 			c.IAM.Users[0].AccessKeys[0].Secret = config.NewSecret(deployerKey)
 			c.IAM.Users[0].Tokens[0].Hash = sha256.Sum256([]byte(strings.TrimPrefix(deployerToken, "Bearer ")))
+			c.IAM.Users[1].AccessKeys[0].Secret = config.NewSecret(purgerKey)
 			c.IAM.Users[1].Tokens[0].Hash = sha256.Sum256([]byte(strings.TrimPrefix(purgerToken, "Bearer ")))
 		}
 	}
@@ -319,5 +322,35 @@ func TestADenialIsNotPassedByASlash(t *testing.T) {
 		if a := r.send("GET", path, r.signed, "Cache-Control", "max-age=0"); a.header.Get("Warning") != ignored {
 			t.Errorf("%s was refreshed: %v", path, a.header)
 		}
+	}
+}
+
+// Behind a proxy of ours the client has signed the public name, and is who the proxy says.
+func TestSignaturesThroughATrustedProxy(t *testing.T) {
+	public := func(r *rig) func(*http.Request) {
+		return func(q *http.Request) {
+			host := q.URL.Host
+			q.Host = "api.example.com"
+			deployer.Header(q, r.clock.Wall(), "cache-control")
+			q.Host = host
+		}
+	}
+	const denied = "          - {Effect: Deny, Action: \"*\", Resource: \"*\", Condition: {IpAddress: {\"aws:SourceIp\": \"198.51.100.0/24\"}}}\n    purger:"
+	withDenied := func(r *rig, _ *Options) { r.top = strings.Replace(r.top, "    purger:", denied, 1) }
+	r := newRig(t, withTop("trusted_proxies: [127.0.0.0/8]\n"), withUsers(), withDenied)
+	through := []string{"Cache-Control", "max-age=0", "X-Forwarded-Host", "api.example.com", "X-Forwarded-For"}
+	for from, want := range map[string]string{"203.0.113.7": "", "198.51.100.9": ignored, "198.51.100.9, 203.0.113.8": ""} {
+		r.clock.Advance(time.Second) // else one would be the replay of another
+		if a := r.send("GET", "/prod/a", public(r), append(through, from)...); a.status != 200 || a.header.Get("Warning") != want {
+			t.Errorf("from %s: %d %v %s", from, a.status, a.header, a.body)
+		}
+	}
+	// Of anybody else such headers mean nothing.
+	r = newRig(t, withUsers(), withDenied)
+	if a := r.send("GET", "/prod/a", public(r), append(through, "203.0.113.7")...); a.status != 403 {
+		t.Errorf("not through a proxy: %d", a.status)
+	}
+	if a := r.send("GET", "/prod/a", r.signed, "Cache-Control", "max-age=0", "X-Forwarded-For", "198.51.100.9"); a.status != 200 || a.header.Get("Warning") != "" {
+		t.Errorf("an address that somebody claims: %d %v", a.status, a.header)
 	}
 }

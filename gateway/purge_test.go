@@ -85,6 +85,26 @@ func TestWhoMayNotPurge(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
+	// Of those who may, a signature counts that covers what the purge is about, and nothing comes with a body.
+	mayPurge := sigv4test.Signer{ID: "AKIAPURGER", Secret: purgerKey, Region: "eu-west-1", Service: "execute-api"}
+	for name, header := range map[string]string{"a tag": "Surrogate-Key", "another name of it": "Cache-Tag", "softness": "Soft-Purge"} {
+		if a := r.send("PURGE", "/prod/"+strings.ToLower(header), func(q *http.Request) { mayPurge.Header(q, r.clock.Wall()) }, header, "1"); a.status != 403 {
+			t.Errorf("%s that was not signed: %d %s", name, a.status, a.body)
+		}
+		if a := r.send("PURGE", "/prod/"+strings.ToLower(header), func(q *http.Request) { mayPurge.Header(q, r.clock.Wall(), strings.ToLower(header)) }, header, "1"); a.status != 200 {
+			t.Errorf("%s that was signed: %d %s", name, a.status, a.body)
+		}
+	}
+	withBody, err := http.NewRequest("PURGE", "http://"+r.addr+"/prod/a", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	withBody.Header.Set("Authorization", purgerToken)
+	if resp, err := r.client.Do(withBody); err != nil || resp.StatusCode != 400 {
+		t.Errorf("a body: %v %v", resp, err)
+	} else {
+		resp.Body.Close()
+	}
 	r.wantAsked(asked)
 	r.want(r.get("/prod/a"), 200, "answer 1 to /api/a", "stagecache; hit")
 

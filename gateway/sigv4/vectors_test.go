@@ -132,6 +132,10 @@ func TestRefusals(t *testing.T) {
 		{"an unsigned payload", func(r *Request, _ *Check) {
 			r.Header["X-Amz-Content-Sha256"] = []string{"UNSIGNED-PAYLOAD"}
 		}, "x-amz-content-sha256 is not signed"},
+		{"a hash of another body", func(r *Request, _ *Check) {
+			r.Header["X-Amz-Content-Sha256"] = []string{hex.EncodeToString(make([]byte, 32))}
+			r.Header["Authorization"][0] = strings.Replace(r.Header["Authorization"][0], "host;x-amz-date", "host;x-amz-content-sha256;x-amz-date", 1)
+		}, "X-Amz-Content-Sha256 is not the hash of the body"},
 		{"a session token", func(r *Request, _ *Check) { r.Header["X-Amz-Security-Token"] = []string{"t"} }, "temporary credentials"},
 		{"two credentials", func(r *Request, _ *Check) {
 			r.Header["Authorization"] = append(r.Header["Authorization"], "Bearer x")
