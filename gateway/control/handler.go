@@ -137,7 +137,7 @@ func (h *handler) guard(next http.Handler) http.Handler {
 			}
 		}()
 		// A http.ServeMux would answer such a path by a redirect, in HTML.
-		if p := r.URL.Path; p != path.Clean(p) {
+		if p := r.URL.EscapedPath(); p != path.Clean(p) {
 			writeError(w, &Error{Status: http.StatusNotFound, Message: "there is nothing at " + p})
 			return
 		}
