@@ -183,3 +183,21 @@ func FuzzPolicyUpdate(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPolicyGroups(f *testing.F) {
+	for _, s := range []string{`"a"`, `"a", "b c"`, `"a";x=1`, `a`, `("a")`, `"a`, "", `"\\" , "\""`, `1, "a"`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		seen := make(map[string]bool)
+		for _, g := range policy.Groups([]string{line}) {
+			if seen[g] {
+				t.Fatalf("%q: %q comes twice", line, g)
+			}
+			seen[g] = true
+			if len(g) > len(line) {
+				t.Fatalf("%q: %q is longer", line, g)
+			}
+		}
+	})
+}

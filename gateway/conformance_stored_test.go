@@ -222,6 +222,22 @@ func (b book) invalidation() {
 			step{method: "POST", at: "/", status: 201, say: []string{header, "http://elsewhere.example/prod/x/made"}, from: "backend"},
 			step{at: "/made", from: "store"})
 	}
+	grouped := func(groups string) []string { return append(fresh, "Cache-Groups", groups) }
+	b.add("9875 3: a group goes as a whole",
+		step{at: "/1", say: grouped(`"a", "b"`), from: "backend"}, step{at: "/2", say: grouped(`"b"`), from: "backend"},
+		step{at: "/3", say: grouped(`"c"`), from: "backend"}, step{at: "/4", say: append(fresh, "Surrogate-Key", "b"), from: "backend"},
+		step{method: "POST", at: "/", say: []string{"Cache-Group-Invalidation", `"b", "x"`}, from: "backend"},
+		step{at: "/1", from: "backend"}, step{at: "/2", from: "backend"}, step{at: "/3", from: "store"}, step{at: "/4", from: "store"})
+	b.add("9875 3: with its variants",
+		step{at: "/1", ask: []string{"Foo", "1"}, say: append(grouped(`"a"`), "Vary", "Foo"), from: "backend"},
+		step{method: "PUT", at: "/", say: []string{"Cache-Group-Invalidation", `"a"`}, from: "backend"},
+		step{at: "/1", ask: []string{"Foo", "1"}, from: "backend"})
+	b.add("9875 3: not by a safe method, nor by an error, nor by what is malformed",
+		step{at: "/1", say: grouped(`"d"`), from: "backend"},
+		step{at: "/2", say: []string{"Cache-Group-Invalidation", `"d"`}, from: "backend"},
+		step{method: "POST", at: "/", status: 500, say: []string{"Cache-Group-Invalidation", `"d"`}, from: "backend"},
+		step{method: "POST", at: "/", say: []string{"Cache-Group-Invalidation", `d`}, from: "backend"},
+		step{at: "/1", from: "store"})
 	b.add("9110 9.3.3: a POST that says what it is the answer to",
 		step{method: "POST", say: append(fresh, "Content-Location", "?"), from: "backend"},
 		step{from: "store", text: "step 1"})

@@ -31,6 +31,7 @@ type job struct {
 	leaseKey []byte            // what the lease is for: the resource, a variant, or a class of requests for one of them
 	markKey  []byte            // where it is noted that waiting is pointless
 	path     string            // for purges
+	origin   string            // likewise
 	stale    bool              // there is a stale entry under leaseKey
 	in       policy.StoreInput // what is known before there is an answer
 	shared   http.Header       // the request's header as the backend gets it
@@ -176,7 +177,7 @@ func (j *job) decide(resp *http.Response) (d policy.StoreDecision, meta engine.M
 	in.Status = resp.StatusCode
 	in.Header = resp.Header
 	in.CC = policy.ParseCacheControl(resp.Header["Cache-Control"])
-	in.Tags = policy.Tags(resp.Header)
+	in.Tags = j.m.tags(j.origin, resp.Header)
 	in.BodyTooLarge = resp.ContentLength > int64(j.stage.cfg.Cache.MaxObject)
 	switch {
 	case j.m.http && isFailure(in.Status) && j.heldStandsIn():

@@ -56,7 +56,7 @@ func (x *exchange) freshenByHead(update http.Header) {
 	delete(have, "Via")
 	h := policy.Freshen(have, update)
 	in := x.storeInput()
-	in.Status, in.Header, in.Tags = a.Status, h, policy.Tags(h)
+	in.Status, in.Header, in.Tags = a.Status, h, x.m.tags(x.clientOrigin(), h)
 	in.Asked, in.Came = x.g.now(), x.g.now()
 	d := policy.DecideHTTP(in)
 	target := x.key

@@ -55,6 +55,7 @@ func (x *exchange) invalidate(status int, h http.Header) {
 	if !x.m.http || x.store == nil || policy.Safe(x.r.Method) || !policy.Invalidates(status) {
 		return
 	}
+	x.invalidateGroups(h)
 	x.invalidatePath(x.below, x.r.URL.RawQuery)
 	if x.unsettled {
 		if read := policy.Resolve(x.below); read.Merged != x.below {

@@ -231,6 +231,7 @@ func (x *exchange) job(lease *engine.Lease, f *fill, key, mark []byte, stale boo
 		leaseKey: key,
 		markKey:  mark,
 		path:     policy.DecodedPath(x.below),
+		origin:   x.clientOrigin(),
 		stale:    stale && string(key) == string(x.target),
 		shared:   shared,
 		in:       x.storeInput(),

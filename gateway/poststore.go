@@ -32,7 +32,7 @@ func (x *exchange) keepPost(resp *http.Response) {
 	in := y.storeInput()
 	header := resp.Header.Clone()
 	y.m.stripSetCookie(header) // the client that sent the POST keeps it
-	in.Status, in.Header, in.Tags = resp.StatusCode, header, policy.Tags(header)
+	in.Status, in.Header, in.Tags = resp.StatusCode, header, y.m.tags(x.clientOrigin(), header)
 	in.Asked, in.Came, in.RequestURL = x.g.now(), x.g.now(), self
 	d := policy.DecideHTTP(in)
 	if !d.Store || d.TTL <= 0 || !policy.StatesLifetime(header) || len(varyNames(y.header, header)) > 0 {

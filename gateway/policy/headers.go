@@ -16,7 +16,8 @@ var hopByHop = [...]string{
 // endToEnd are the fields that a Connection header must not remove although it
 // lists them: a client could otherwise strip what a cache or a backend relies on.
 var endToEnd = map[string]bool{
-	"Accept-Encoding": true, "Age": true, "Authorization": true, "Cache-Control": true, "Cache-Status": true,
+	"Accept-Encoding": true, "Age": true, "Authorization": true, "Cache-Control": true, "Cache-Group-Invalidation": true,
+	"Cache-Groups": true, "Cache-Status": true,
 	"Cache-Tag": true, "Cdn-Cache-Control": true, "Cdn-Loop": true, "Cookie": true, "Date": true, "Etag": true,
 	"Expires": true, "Forwarded": true, "Host": true, "Last-Modified": true, "Location": true, "Origin": true,
 	"Pragma": true, "Range": true, "Set-Cookie": true, "Surrogate-Control": true, "Surrogate-Key": true,
