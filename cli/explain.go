@@ -38,6 +38,9 @@ func (c *call) explain() error {
 	}
 	q := control.ExplainRequest{Method: c.flags.Args().Get(0), URL: c.flags.Args().Get(1), Header: header}
 	if err := q.Check(); err != nil {
+		if wrong, ok := errors.AsType[*control.Error](err); ok {
+			return usagef(wrong.HintText, "%s", wrong.Message)
+		}
 		return err
 	}
 	return c.administer(func(conn *control.Connection, _ *config.Config) error {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stagecache/engine"
 	"stagecache/gateway/config"
 	"stagecache/gateway/control"
 	"stagecache/gateway/policy"
@@ -47,6 +48,10 @@ func (g *Gateway) Explain(_ context.Context, stage string, q control.ExplainRequ
 	}
 	e.BackendURL = x.outURL(x.r.URL.RawQuery).Redacted()
 	if x.store = x.stage.store.Load(); x.explainBypass(&e) {
+		return e, nil
+	}
+	if name, found := beyondASCII(x.header); found {
+		e.Next = control.Next{Outcome: "refused", Why: "the header " + name + " holds bytes beyond ASCII"}
 		return e, nil
 	}
 	if x.m.http {
@@ -199,6 +204,7 @@ func (x *exchange) keyParts() []control.KeyPart {
 func (x *exchange) explainStored(e *control.Explanation) {
 	var names []string
 	variants := 0
+	absent := x.store.WhyMissing(x.key) // before anything is looked up
 	if first, ok := x.get(x.key); ok && stored.IsMarker(first.Value) {
 		if m, err := stored.DecodeMarker(first.Value); err == nil {
 			names, variants = m.Names, len(m.IDs)
@@ -209,9 +215,13 @@ func (x *exchange) explainStored(e *control.Explanation) {
 			}
 		}
 	}
+	if len(names) > 0 {
+		x.useVariant(names, x.variantHeader(names))
+		absent = x.store.WhyMissing(x.variant)
+	}
 	f, why := x.lookup()
 	if f == nil {
-		e.Next = control.Next{Outcome: "miss", Why: x.missing(why, variants)}
+		e.Next = x.missing(why, variants, absent)
 		return
 	}
 	now, a := x.g.now(), f.answer
@@ -224,29 +234,50 @@ func (x *exchange) explainStored(e *control.Explanation) {
 		ETag: a.Get("Etag"), LastModified: a.Get("Last-Modified"), Vary: append([]string{}, names...), Variants: variants,
 	}
 	e.Next = x.next(f)
+	if !x.m.http && policy.ClientRefresh(policy.RequestDirectives(x.header)) {
+		e.Next.Why += "; a client that may refresh entries gets the backend's answer (Cache-Control: max-age=0)"
+	}
 }
 
-// missing says why there is nothing.
-func (x *exchange) missing(why string, variants int) string {
+// missing says why there is nothing, and what is known of the answer to come.
+func (x *exchange) missing(why string, variants int, absent engine.Absence) control.Next {
+	n := control.Next{Outcome: "miss", Reason: "never-stored"}
 	switch {
+	case absent == engine.Purged:
+		n.Reason, n.Why = "purged", "what was stored was purged"
+	case absent == engine.Expired:
+		n.Reason, n.Why = "expired", "what was stored has expired, and is of no more use"
 	case why == policy.ForwardVaryMiss:
-		return fmt.Sprintf("%d variants of the resource are stored, but none for these request headers", variants)
-	case x.m.Encrypt:
-		if e, err := x.store.Get(nil, x.key); err == nil && e.Plain {
-			return "what is stored is not encrypted, and the settings now ask for encryption"
+		n.Reason, n.Why = "vary", fmt.Sprintf("%d variants of the resource are stored, but none for these request headers", variants)
+	case x.stage.marks.has(x.classKey()):
+		n.Reason, n.Why = "uncacheable", "the last answer, in the past two minutes, was not one to store, or not for others (its Cache-Status has the reason)"
+	default:
+		n.Why = "nothing is stored under this key: it was never asked for, its answer could not be stored, or it was evicted or flushed"
+		if x.m.Encrypt {
+			if e, err := x.store.Get(nil, x.key); err == nil && e.Plain {
+				n.Reason, n.Why = "plain", "what is stored is not encrypted, and the settings now ask for encryption"
+			}
 		}
 	}
-	return "nothing is stored under this key: it was never asked for, its answer could not be stored, or it has expired or was purged or evicted"
+	switch {
+	case x.want.OnlyIfCached:
+		n.Why += "; the request takes only what is stored, and gets a 504"
+	case x.want.NoStore:
+		n.Why += "; the answer is not stored, for the request says no-store"
+	case policy.Oversized(x.header):
+		n.Why += "; the answer is not stored, for the request's header is large enough to provoke an error"
+	}
+	return n
 }
 
 // next says what an entry is good for.
 func (x *exchange) next(f *found) control.Next {
-	validate := control.Next{Outcome: "miss"}
+	validate := control.Next{Outcome: "miss", Reason: "stale"}
 	if validatorsOf(f.answer).Usable() {
 		validate.Outcome = "validate"
 	}
 	if x.auth && !f.answer.Terms.ForCredentials {
-		return control.Next{Outcome: "miss", Why: "the request has credentials, and the stored answer is for requests without (RFC 9111 3.5)"}
+		return control.Next{Outcome: "miss", Reason: "credentials", Why: "the request has credentials, and the stored answer is for requests without (RFC 9111 3.5)"}
 	}
 	over := "its freshness is over"
 	if f.entry.Stale && f.entry.Expires.After(x.g.now()) {
@@ -262,6 +293,7 @@ func (x *exchange) next(f *found) control.Next {
 	}
 	switch {
 	case !f.entry.Stale:
+		validate.Reason = "request"
 		validate.Why = "the entry is fresh, but the request's Cache-Control asks for more"
 	case f.answer.Terms.NeverStale:
 		validate.Why = over + ", and the backend's Cache-Control forbids to use it stale"

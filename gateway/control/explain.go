@@ -71,7 +71,10 @@ type Next struct {
 	// Outcome is "hit", "stale" (answered from a stale entry), "validate" (the backend is asked whether the entry still holds),
 	// "miss", "bypass" (the cache has no part in it) or "refused".
 	Outcome string `json:"outcome"`
-	Why     string `json:"why"`
+	// Reason says in one word why it is a miss, or why the backend is asked: "never-stored", "expired", "purged", "vary",
+	// "uncacheable", "plain", "credentials", "stale" or "request". Empty otherwise.
+	Reason string `json:"reason,omitempty"`
+	Why    string `json:"why"`
 }
 
 // explainer is a Source that can explain: a running gateway.
