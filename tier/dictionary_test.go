@@ -300,7 +300,7 @@ func TestADamagedDictionary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := off; at < off+size; at += size / rounds(3, 20, 400) {
+	for at := off; at < off+size; at += size / rounds(3, 6, 400) {
 		b := bytes.Clone(whole)
 		b[at] ^= 1 << (at % 8)
 		if err := os.WriteFile(path, b, 0o600); err != nil {

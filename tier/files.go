@@ -16,6 +16,7 @@ type openFiles struct {
 	reader aio.Reader
 	n      atomic.Int64
 	most   int64
+	watch  func() // called before each read; nil but in tests, which count
 	// close closes others than keep: those that nobody has read since the last time, or with all also the rest, until excess
 	// are closed. It does not wait for any of them.
 	close func(keep *segment, excess int64, all bool)

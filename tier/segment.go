@@ -127,6 +127,9 @@ func (s *segment) readAt(b []byte, off int64) (int, error) {
 	if s.files == nil {
 		n, err = s.file.ReadAt(b, off)
 	} else {
+		if s.files.watch != nil {
+			s.files.watch()
+		}
 		n, err = s.files.reader.ReadAt(s.file, b, off)
 	}
 	if err == io.EOF {
