@@ -28,10 +28,11 @@ lint: ## formatting, vet, staticcheck, known vulnerabilities
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) .ci/run fuzz
 
+# Short: without C, which takes longer to compile than all the rest. Only Pebble has any, and the short run is without it.
 bench-engine: ## the engine's figures, beside its rivals' (SHORT=1: under 3 minutes)
 	@set -e; sheet=$$(mktemp); trap 'rm -f "$$sheet"' EXIT; \
 	go run ./bench/engine $(short) -sheet "$$sheet"; \
-	(cd bench/peers && go run . $(short) -sheet "$$sheet"); \
+	(cd bench/peers && $(if $(short),CGO_ENABLED=0) go run . $(short) -sheet "$$sheet"); \
 	printf '\nall figures of both programs:\n'; cat "$$sheet"
 
 bench-gateway: ## the gateway's figures, beside its rivals' (SHORT=1: under 3 minutes)

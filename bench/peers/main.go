@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.StringVar(&b.traces, "traces", "", "`folder` of *.trace.xz or *.trace files: big-endian 32-bit keys")
 	flags.BoolVar(&b.short, "short", false, "under three minutes: fewer records, fewer rounds, fewer sizes")
 	flags.IntVar(&b.rounds, "rounds", 0, "rounds of disk and memory (default 3)")
-	megabytes := flags.Int64("mb", 0, "`megabytes` of keys and values in one fill (default 1000, with -short 150)")
+	megabytes := flags.Int64("mb", 0, "`megabytes` of keys and values in one fill (default 1000, with -short 300)")
 	only := flags.String("rivals", "", "comma-separated `names` of the stores on disk to measure, ours included (default: all)")
 	sheet := flags.String("sheet", "", "`file` to which the figures are appended as well")
 	flags.StringVar(&b.profiles, "profile", "", "`folder` for a processor profile of the first round of each rival")
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	b.bytes, b.gets = 1000e6, 500_000
 	if b.short {
-		b.bytes, b.gets = 150e6, 150_000
+		b.bytes, b.gets = 300e6, 150_000 // as much as Badger's tables in memory hold: it has to write them
 	}
 	if *megabytes > 0 {
 		b.bytes = *megabytes * 1e6

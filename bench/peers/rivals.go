@@ -38,9 +38,9 @@ func rivals(stored int64) []*rival {
 		{name: "badger, small cache", note: "the same with a block cache of 8 MiB: our disk tier has none at all",
 			new: func() store { return &badgerStore{blockCache: 8 << 20} }, extra: true},
 		{name: "pebble", note: "v2.1.7: zstd; it has no encryption; bloom filters, cache 256 MiB; batches of 1000 with Sync",
-			new: func() store { return &pebbleStore{} }},
+			new: func() store { return &pebbleStore{} }, extra: true},
 		{name: "bbolt", note: "v1.5.0, raw: no compression, no encryption; one file, batches of 1000; a fifth of the records",
-			new: func() store { return &boltStore{} }, share: 5},
+			new: func() store { return &boltStore{} }, extra: true, share: 5},
 	}
 }
 
