@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	dir := flags.String("dir", "", "`folder` on a real disk to work in; a folder of its own is made in it and removed (default: the temporary folder)")
 	corpus := flags.String("corpus", "", "`folder` of JSON payloads for put, warm, cold and steady (default: generated JSON of 1 KiB)")
 	short := flags.Bool("short", false, "under two minutes: smaller stores, fewer rounds, without warm")
-	size := flags.String("size", "", "`capacity` of the stores, such as 20GB (default: 4GB, with -short 320MB)")
+	size := flags.String("size", "", "`capacity` of the stores, such as 20GB (default: 4GB, with -short 256MB)")
 	memory := flags.String("memory", "0", "`bytes` of memory for the stores; 0: disk only, but for the memory stage")
 	only := flags.String("only", "", "comma-separated `stages` to run (default: all)")
 	sheet := flags.String("sheet", "", "`file` to which the figures are appended as well")
@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *size == "" {
 		*size = "4GB"
 		if *short {
-			*size = "320MB"
+			*size = "256MB"
 		}
 	}
 	if b.size, err = config.ParseSize(*size); err != nil {
@@ -197,7 +197,7 @@ func (b *bench) place(dir string, todo []stage) error {
 	if b.memory > 0 {
 		tier = "memory " + config.FormatSize(b.memory)
 	}
-	fmt.Fprintf(b.out, "%s run: capacity %s, %s; AES-256-GCM, zstd, fsync at every commit\n", mode, config.FormatSize(b.size), tier)
+	fmt.Fprintf(b.out, "%s run: capacity %s, %s; AES-256-GCM, packed by a dictionary (S2) or zstd, fsync at every commit\n", mode, config.FormatSize(b.size), tier)
 	return nil
 }
 

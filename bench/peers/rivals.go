@@ -32,7 +32,7 @@ const (
 // rivals lists them; stored is how many bytes of keys and values each will hold.
 func rivals(stored int64) []*rival {
 	return []*rival{
-		{name: oursName, note: "zstd, AES-256-GCM; Options.Block, Memory 0: the disk tier alone", new: func() store { return &ours{} }},
+		{name: oursName, note: "packed by a dictionary (S2) or zstd, AES-256-GCM; Options.Block, Memory 0: the disk tier alone", new: func() store { return &ours{} }},
 		{name: badgerName, note: "v4.9.6: zstd, AES-256-CTR without authentication, SyncWrites; a block cache of a quarter of what is stored, at most 256 MiB (its default); index cache 100 MiB; write batches",
 			new: func() store { return &badgerStore{blockCache: min(256<<20, stored/4)} }},
 		{name: "badger, small cache", note: "the same with a block cache of 8 MiB: our disk tier has none at all",
