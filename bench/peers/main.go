@@ -45,6 +45,7 @@ type bench struct {
 	only     []string
 	sources  []*values.Source // the first is the one that every run has
 	traces   string
+	columns  []string // of ratio; none: all
 	profiles string
 	profiled map[string]bool
 	sheet    report.Sheet
@@ -65,6 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 0, "rounds of disk and memory (default 3)")
 	megabytes := flags.Int64("mb", 0, "`megabytes` of keys and values in one fill (default 1000, with -short 300)")
 	only := flags.String("rivals", "", "comma-separated `names` of the stores on disk to measure, ours included (default: all)")
+	columns := flags.String("columns", "", "comma-separated `names` of the columns of ratio to measure (default: all; fifo tells what others cost)")
 	sheet := flags.String("sheet", "", "`file` to which the figures are appended as well")
 	flags.StringVar(&b.profiles, "profile", "", "`folder` for a processor profile of the first round of each rival")
 	if err := flags.Parse(args); err != nil {
@@ -92,6 +94,14 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		for _, name := range b.only {
 			if !slices.ContainsFunc(rivals(b.bytes), func(v *rival) bool { return v.name == name }) {
 				return fmt.Errorf("-rivals: there is no %q; see the table of a run without it", name)
+			}
+		}
+	}
+	if *columns != "" {
+		b.columns = strings.Split(*columns, ",")
+		for _, name := range b.columns {
+			if !slices.ContainsFunc(contestants, func(c contestant) bool { return c.name == name }) {
+				return fmt.Errorf("-columns: there is no %q; see the table of a run without it", name)
 			}
 		}
 	}

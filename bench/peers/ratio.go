@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"stagecache/bench/internal/report"
 )
@@ -30,7 +31,7 @@ func (b *bench) ratio() error {
 		}
 	}
 	for _, c := range contestants {
-		if c.note != "" && (!c.long || !b.short) {
+		if c.note != "" && b.measures(&c) {
 			b.printf("  %s: %s\n", c.name, c.note)
 		}
 	}
@@ -43,11 +44,19 @@ func (b *bench) ratio() error {
 	return nil
 }
 
+// measures tells whether c is part of this run.
+func (b *bench) measures(c *contestant) bool {
+	if len(b.columns) == 0 {
+		return !c.long || !b.short
+	}
+	return slices.Contains(b.columns, c.name)
+}
+
 func (b *bench) ratioTable(t *trace, behind map[string]worst) error {
 	b.printf("%s: %d requests for %d keys\n", t.name, len(t.keys), t.distinct)
 	head := []string{"entries"}
 	for _, c := range contestants {
-		if !c.long || !b.short {
+		if b.measures(&c) {
 			head = append(head, c.name)
 		}
 	}
@@ -75,7 +84,7 @@ func (b *bench) ratioRow(t *trace, share int, behind map[string]worst) ([]string
 	var bestName string
 	for i := range contestants {
 		c := &contestants[i]
-		if c.long && b.short {
+		if !b.measures(c) {
 			continue
 		}
 		users := float64(c.users(size))
