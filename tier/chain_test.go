@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,54 @@ func TestWhatADroppedVersionKeptDead(t *testing.T) {
 	l.reopen()
 	if seq := l.seqOf(1); seq == 1 {
 		t.Fatal("the first version came back")
+	}
+}
+
+// Of versions that replace each other faster than they are written, one of each round is written: else a crash would bring back what
+// was there before them all. Guards also against a Sync that acknowledges a version which is not on the disk.
+func TestReplacedInEveryRound(t *testing.T) {
+	l := newLife(t, func(o *DiskOptions) { o.QueueBytes = 64 << 20 })
+	l.mustPut(1, 1, 100, time.Hour)
+	l.sync()
+	const rounds = 3
+	seq := uint64(1)
+	l.d.writerMu.Lock() // the queue fills before the writer has its turn
+	for round := range rounds {
+		for range 5 {
+			seq++
+			l.mustPut(1, seq, 100, time.Hour)
+		}
+		for n := range 5 { // as much as a round takes
+			l.mustPut(100+10*round+n, 1, maxRound/4, time.Hour)
+		}
+	}
+	seq++
+	l.mustPut(1, seq, 100, time.Hour)
+	var commits atomic.Int64
+	l.faults(func(_ int64, op, _ string) vfs.Verdict {
+		if op == "commit" && commits.Add(1) > 2 {
+			return vfs.Fail // the process dies in the third round
+		}
+		return vfs.Pass
+	})
+	written := l.d.Stats().Written
+	l.d.writerMu.Unlock()
+	_ = l.d.Sync()
+	if n := l.d.Stats().Written - written; n < maxRound || n > 4*maxRound {
+		t.Fatalf("%d bytes were written: these are not two rounds", n)
+	}
+	l.faults(nil)
+	l.crash()
+	l.open()
+	if got := l.seqOf(1); got < 6 || got >= seq {
+		t.Fatalf("version %d came back: one of each of two rounds should have been written, the last of %d was not", got, seq)
+	}
+	var records int64
+	for _, s := range l.d.segments() {
+		records += s.totals.records
+	}
+	if versions := records - 1 - 2*4; versions > 2 {
+		t.Errorf("%d records, %d versions were written in two rounds", records, versions)
 	}
 }
 

@@ -13,9 +13,10 @@ const pendingShards = 64
 // segment, so a Put is visible at once.
 type pendingRecord struct {
 	Record
-	shadows []shadow // guarded by its shard's lock: older versions on disk
-	gone    bool     // guarded by its shard's lock: replaced or dropped while it waited
-	claimed []shadow // the writer's: shadows when it took the record
+	shadows []shadow       // guarded by its shard's lock: older versions on disk
+	gone    bool           // guarded by its shard's lock: replaced or dropped while it waited
+	next    *pendingRecord // guarded by its shard's lock: what replaced it while it waited
+	claimed []shadow       // the writer's: shadows when it took the record
 	// from is set for a record that moves from one segment to another (compaction): it is written only if the index still
 	// points there, and it never answers from here.
 	from *loc
@@ -27,6 +28,7 @@ type pendingRecord struct {
 	chunk    *chunk        // it is encoded with; nil for one that moves
 	size     int64         // for a round's sum: what there is to write, and what it takes besides
 	moved    *atomic.Int64 // counts those that have moved
+	taken    bool          // it is in the writer's round, or was; the writer owns this
 	finished bool          // its room in the queue is given back; the writer owns this
 }
 
@@ -87,7 +89,7 @@ func (d *Disk) Put(r Record) error {
 		}
 		// What the older one would have superseded is now this one's to supersede. It is skipped when its turn comes.
 		p.shadows = old.shadows
-		old.shadows, old.gone = nil, true
+		old.shadows, old.gone, old.next = nil, true, p
 	}
 	p.shadows = d.unindex(p.shadows, &r.Hash, r.Seq)
 	sh.m[r.Hash] = p
@@ -202,6 +204,9 @@ func (d *Disk) take() ([]*pendingRecord, []*shadowed) {
 		n++
 	}
 	recs := d.queue[:n:n]
+	for _, p := range recs {
+		p.taken = true
+	}
 	d.queue = d.queue[n:]
 	d.taken += uint64(n)
 	d.waiting -= bytes

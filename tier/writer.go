@@ -2,6 +2,7 @@ package tier
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -192,13 +193,21 @@ func (d *Disk) skip(p *pendingRecord) bool {
 		p.claimed = p.shadows
 		return false
 	}
-	if sh.m[p.Hash] == p {
+	newest := sh.m[p.Hash]
+	if newest == p {
 		delete(sh.m, p.Hash)
 		if len(p.shadows) > 0 {
 			d.owe(&shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
 		}
+		return true
 	}
-	return true
+	if newest == nil || p.next == nil || p.next.taken || len(newest.shadows) == 0 {
+		return true
+	}
+	// An older one is on the disk, and the next is not about to be. A crash now would bring back the older one; and if every
+	// version is replaced before its turn, one from long ago. So this one is written, with the newest's knowledge of what is older.
+	p.claimed = slices.Clone(newest.shadows)
+	return false
 }
 
 // prepareSegments makes room for the round, then sees to an active segment for every class with records. Nothing is evicted
