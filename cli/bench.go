@@ -11,6 +11,7 @@ import (
 	"stagecache/bench/curve"
 	"stagecache/engine"
 	"stagecache/gateway/config"
+	"stagecache/internal/collector"
 )
 
 func (p *program) benchCommand() *cli.Command {
@@ -62,7 +63,9 @@ func (c *call) bench() (err error) {
 		}
 		err = errors.Join(err, folder.Remove())
 	}()
-	tuneCollector(heapBase + engine.Options{Capacity: o.Size, Memory: o.Memory}.Heap()) // as serve does
+	heap := collector.Start()
+	defer heap.Stop()
+	heap.Allow(heapFor(engine.Options{Capacity: o.Size, Memory: o.Memory})) // as serve does
 	show := newBenchProgress(c.err, len(o.Levels), c.json())
 	o.Progress = show.update
 	o.Report = func(event, file string, err error) { c.notef("%s: %s: %v", event, file, err) }

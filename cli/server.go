@@ -19,6 +19,7 @@ import (
 	"stagecache/gateway/control"
 	"stagecache/gateway/metrics"
 	"stagecache/gateway/overrides"
+	"stagecache/internal/collector"
 	"stagecache/internal/dirlock"
 )
 
@@ -46,6 +47,7 @@ type Server struct {
 	remote  *http.Server       // on admin.listen; nil: there is none
 	set     *overrides.Manager // at run time
 	audit   *audit.Log
+	heap    *collector.Keeper
 
 	url      string
 	adminURL string
@@ -104,7 +106,9 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		return nil, err
 	}
 	cfg = s.set.Use(file, s.apply)
-	limitHeap(cfg)
+	s.heap = collector.Start()
+	undo = append(undo, s.heap.Stop)
+	s.heap.Allow(heapOf(cfg))
 	if s.audit, err = audit.Open(cfg.AuditFile, s.log); err != nil {
 		return nil, err
 	}
@@ -238,6 +242,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 				srv.Close()
 			}
 		}
+		s.heap.Stop()
 		s.stopped = errors.Join(err, s.audit.Close(), s.lock.Release())
 	})
 	return s.stopped
@@ -290,7 +295,7 @@ func (s *Server) apply(cfg *config.Config) error {
 	return s.local.Exclusive(func() error {
 		err := s.gateway.Reload(cfg)
 		if err == nil {
-			limitHeap(cfg)
+			s.heap.Allow(heapOf(cfg))
 		}
 		return err
 	})

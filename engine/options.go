@@ -93,20 +93,25 @@ func (o Options) withDefaults(dir string) (Options, error) {
 	return o, nil
 }
 
-// Heap is what a store with these options may take of Go's heap at most, with room for garbage. The collector lets a heap
-// grow to twice what is alive in it, whatever it costs, unless the process tells it not to: who holds the process to what
-// is configured passes the sum over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within an
-// eighth more than its Memory. What the hot tier takes is not the collector's and does not count.
+// Heap is what a store with these options may take of Go's heap at most, with Garbage. The collector lets a heap grow to twice what is
+// alive in it, whatever it costs, unless the process tells it not to: who holds the process to what is configured passes the sum
+// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within an eighth more than its Memory.
+// What the hot tier takes is not the collector's and does not count.
 func (o Options) Heap() int64 {
 	if o.Capacity == 0 {
 		o.Capacity = defaultCapacity
 	}
 	b := o.budget()
-	heap := b.index + b.queue + b.flight + b.maps
+	return b.index + b.queue + b.flight + b.maps + o.Garbage()
+}
+
+// Garbage is what of Heap is for garbage: an eighth of Memory.
+func (o Options) Garbage() int64 {
 	if o.Memory == 0 {
-		return heap * 3 / 2
+		b := o.budget()
+		return (b.queue + b.flight) / 3
 	}
-	return heap + o.Memory/8
+	return o.Memory / 8
 }
 
 // Hot is what a store with these options gives the hot tier, in bytes.

@@ -19,6 +19,13 @@ import (
 	"stagecache/bench/internal/report"
 	"stagecache/crypto"
 	"stagecache/engine"
+	"stagecache/internal/collector"
+)
+
+// What serve grants itself beside its stores (cli/memory.go).
+const (
+	heapBase    = 128 << 20
+	garbageBase = 4 << 20
 )
 
 // The resident set is measured in a process of its own, which does nothing else: the store's configured memory beside what the
@@ -35,7 +42,7 @@ type residentLoad struct {
 	Least, Most int   // bytes of a value
 	Volume      int64 // bytes of values to put
 	Block       bool  // Options.Block
-	Limit       bool  // the process holds its heap to Options.Heap, as serve does
+	Limit       bool  // the process holds its heap and its garbage to Options, as serve does
 }
 
 // residentResult is what came of it, in bytes.
@@ -142,7 +149,9 @@ func (l *residentLoad) run() (r residentResult, err error) {
 func (l *residentLoad) fill(root *crypto.RootKey, name string, volume int64, r *residentResult) error {
 	o := engine.Options{Key: root, Capacity: max(200_000_000, 2*l.Memory), Memory: l.Memory, Block: l.Block}
 	if l.Limit {
-		debug.SetMemoryLimit(r.Base + o.Heap())
+		k := collector.Start()
+		defer k.Stop()
+		k.Allow(heapBase+o.Heap(), garbageBase+o.Garbage())
 	}
 	s, err := engine.Open(filepath.Join(l.Dir, name), o)
 	if err != nil {
