@@ -23,7 +23,7 @@ func (p *program) benchCommand() *cli.Command {
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "size", Value: "500MB", Usage: "the capacity to fill, such as 20GB; about twice as much is `BYTES` written"},
 			&cli.StringFlag{Name: "data-dir", Usage: "the `DIR` to work in, empty or new, on the disk to measure (default: the temporary folder)"},
-			&cli.StringFlag{Name: "memory", Usage: "`BYTES` of memory for the store, 0 for disk only (default: a twentieth of the size, 48MB to 1GB)"},
+			&cli.StringFlag{Name: "memory", Usage: "`BYTES` of memory for the store, 0 for disk only (default: a sixteenth of the size, 48MB to 1GB)"},
 			&cli.StringFlag{Name: "value-size", Usage: "`BYTES` of each value, generated JSON (default: 1KiB)"},
 			&cli.StringFlag{Name: "corpus", Usage: "a `DIR` with *.json files to store instead"},
 			&cli.IntFlag{Name: "workers", DefaultText: "four per processor", Usage: "`N` clients that put and get at the same time"},

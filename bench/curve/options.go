@@ -41,9 +41,9 @@ func DefaultLevels() []int {
 	return []int{5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 125, 150, 175, 200}
 }
 
-// DefaultMemory is a twentieth of the capacity, within reason.
+// DefaultMemory is a sixteenth of the capacity, within reason: enough for the index of small records, which may take half of it.
 func DefaultMemory(size int64) int64 {
-	return min(max(size/20/1e6*1e6, engine.MinMemory), 1e9)
+	return min(max(size/16/1e6*1e6, engine.MinMemory), 1e9)
 }
 
 // Need is how many bytes a run may take on the disk: the capacity, a segment more, and what is on its way out.
