@@ -19,6 +19,10 @@ const ringEntries = 256
 // much is how many reads in flight keep a device busy for the moment that the next ones wait for each other.
 const much = 8
 
+// enough is how many reads are worth telling the kernel of, however much is in flight: with fewer a device does not hear of all
+// that it could work on.
+const enough = 4
+
 // ring is an io_uring for reads. Who has something to read leaves it on a list. While little is in flight, the first on the list
 // lets everybody else run who can, and then tells the kernel of all that came together. While much is in flight, that is left
 // to whoever next sees that some of it has come.
@@ -161,7 +165,7 @@ func (r *ring) read(fd int, b []byte, off int64) (int, error) {
 	s.fd, s.off, s.b = fd, off, b
 	r.list = append(r.list, id)
 	// With much in flight some will come soon, and who sees it looks at the list after that.
-	mine := !r.told && r.flying.Load() < much
+	mine := !r.told && (r.flying.Load() < much || len(r.list) >= enough)
 	r.told = r.told || mine
 	r.listMu.Unlock()
 	if mine {
