@@ -29,6 +29,7 @@ var treeRules = []treeRule{
 	{"no file is too long", tooLong},
 	{"no machine's paths, no registries", placeNames},
 	{"nothing is left unfinished", unfinished},
+	{"no merge is left open", openMerges},
 	{"every fuzz target has seeds", fuzzSeeds},
 	{"rivals are not required", rivalsRequired},
 }
@@ -38,6 +39,7 @@ var (
 	machinePaths = regexp.MustCompile(`(^|[^\w.}/-])/(` + `wo` + `rk|ro` + `ot|tmp/pl` + `an|tmp/bash_` + `jobs)(/|["'` + "`" + `\s]|$)`)
 	registries   = regexp.MustCompile(`(?i)(proxy\.gol` + `ang\.org|sum\.gol` + `ang\.org|gopr` + `oxy\.(io|cn)|gopr` + `oxy=|gonosu` + `m\w*=|` +
 		`registry\.np` + `mjs\.org|registry-1\.dock` + `er\.io|deb\.deb` + `ian\.org|py` + `pi\.org|artifac` + `tory)`)
+	conflicts = regexp.MustCompile(`^(<{7}|>{7}|\|{7})( |\r?$)`)
 	leftovers = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|SKEL` + `ETON)\b|\.Skip` + `(Now)?\(\)`)
 )
 
@@ -134,6 +136,16 @@ func unfinished(fsys fs.FS, files []string) (out []string, err error) {
 	err = lines(fsys, files, goFile, func(file string, number int, line []byte) {
 		if m := leftovers.Find(line); m != nil {
 			out = append(out, fmt.Sprintf("%s:%d: %s", file, number, m))
+		}
+	})
+	return out, err
+}
+
+// openMerges finds what git leaves where two sides changed the same lines. In a document nothing else would notice it.
+func openMerges(fsys fs.FS, files []string) (out []string, err error) {
+	err = lines(fsys, files, func(string) bool { return true }, func(file string, number int, line []byte) {
+		if conflicts.Match(line) {
+			out = append(out, fmt.Sprintf("%s:%d: a conflict of a merge", file, number))
 		}
 	})
 	return out, err
@@ -306,6 +318,8 @@ func TestEveryTreeRuleCanFail(t *testing.T) {
 		{"no machine's paths, no registries", "Makefile", "https://proxy.gol" + "ang.org\n", "Makefile:1: a package registry"},
 		{"nothing is left unfinished", "a/x.go", "package a\n// TO" + "DO: write\n", "a/x.go:2: TO"},
 		{"nothing is left unfinished", "a/x_test.go", "package a\nfunc x(t T) { t.Skip" + "() }\n", "a/x_test.go:2: .Skip"},
+		{"no merge is left open", "docs/x.md", "a\n<<<<<<< HEAD\n", "docs/x.md:2: a conflict"},
+		{"no merge is left open", "a/testdata/x.txt", ">>>>>>> 08deaf7 (a: b)\n", "a/testdata/x.txt:1: a conflict"},
 		{"every fuzz target has seeds", "a/x_test.go", "package a\nimport \"testing\"\nfunc FuzzX(f *testing.F) { f.Fuzz(func(t *testing.T, n int) {}) }\n", "a/x_test.go: FuzzX has no seeds"},
 		{"every fuzz target has seeds", "a/x_test.go", "package a\nimport \"testing\"\nfunc help(f *testing.F) {}\nfunc FuzzX(f *testing.F) { help(f); other.Add(1) }\n", "a/x_test.go: FuzzX has no seeds"},
 		{"rivals are not required", "go.mod", "module x\nrequire github.com/dgraph-io/badger/v4 v4.9.6\n", "go.mod:2: github.com/dgraph-io/badger"},
