@@ -63,7 +63,7 @@ func BenchmarkLane(b *testing.B) {
 		{"own headers", "User-Agent: curl/8\r\nX-Client-Version: 7\r\nX-Team: a\r\n"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			lane := &conn{Conn: sink{}, lane: lane{g: r.g}}
+			lane := &conn{Conn: sink{}, crowd: r.g.crowd, lane: lane{g: r.g}}
 			text := []byte("GET /prod/x HTTP/1.1\r\nHost: " + r.addr + "\r\n" + c.header + "\r\n")
 			b.ReportAllocs()
 			for b.Loop() {

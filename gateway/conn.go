@@ -7,21 +7,25 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // listener gives the data port's connections as conns.
 type listener struct {
 	net.Listener
-	g *Gateway // nil: without a lane, for what is read there is not HTTP
+	crowd *crowd
+	g     *Gateway // nil: without a lane, for what is read there is not HTTP
 }
 
 func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
+	nc, err := l.crowd.accept(l.Listener)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, lane: lane{g: l.g}}, nil
+	c := &conn{Conn: nc, crowd: l.crowd, lane: lane{g: l.g}}
+	l.crowd.enter(c)
+	return c, nil
 }
 
 // conn is a client's connection on which deadlines cost next to nothing, and on which a header and its body can leave
@@ -34,6 +38,8 @@ type conn struct {
 	net.Conn
 	read, write deadline
 	lane        lane
+	crowd       *crowd
+	idleSince   atomic.Int64 // when it began to wait for a request, in ns; 0: one is being answered
 
 	// What follows belongs to the goroutine that writes the answer.
 	held    []byte // written, not yet sent; nil: nothing is held back

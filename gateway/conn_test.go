@@ -16,7 +16,7 @@ import (
 func pair(t *testing.T) (*conn, net.Conn) {
 	near, far := net.Pipe()
 	t.Cleanup(func() { near.Close(); far.Close() })
-	return &conn{Conn: near}, far
+	return &conn{Conn: near, crowd: newCrowd(0)}, far
 }
 
 // A deadline that was moved is met when it was moved to, whatever had been set before; and never when it was taken away.

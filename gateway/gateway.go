@@ -37,6 +37,10 @@ type Options struct {
 	WriteTimeout  time.Duration // for a small answer, and for each part of a large one; 0: 30 s
 	DrainTimeout  time.Duration // how long Serve lets requests finish when its context ends; 0: 30 s
 
+	// Connections is how many clients may have at once: beyond that the one that has been idle for longest is closed. 0: what
+	// the process's limit of descriptors leaves beside files and backends.
+	Connections int
+
 	Clock clock.Clock // what entries age by; nil: the machine's
 }
 
@@ -76,6 +80,7 @@ type Gateway struct {
 	demands limiter          // of refreshes that clients ask for
 	memory  *identity.Memory // of signatures that were used
 	cert    certificate
+	crowd   *crowd
 
 	ctx     context.Context // of all fetches; it ends when Shutdown has run out of time, or is done
 	cancel  context.CancelCauseFunc
@@ -106,7 +111,7 @@ func New(o Options) (*Gateway, error) {
 	o.defaults()
 	var id [4]byte
 	rand.Read(id[:]) // never fails, by its documentation
-	g := &Gateway{o: o, log: o.Logger, begun: time.Now(), down: make(chan struct{}), metrics: metrics.NewRecorder(), via: viaPrefix + hex.EncodeToString(id[:])}
+	g := &Gateway{o: o, log: o.Logger, crowd: newCrowd(o.Connections), begun: time.Now(), down: make(chan struct{}), metrics: metrics.NewRecorder(), via: viaPrefix + hex.EncodeToString(id[:])}
 	g.memory = identity.NewMemory(g.now())
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	if err := g.start(o.Config); err != nil {

@@ -53,6 +53,7 @@ const (
 
 // noteState is the server's hook.
 func noteState(nc net.Conn, state http.ConnState) {
+	noteIdle(nc, state)
 	if c, ok := nc.(*conn); ok { // nothing of this works under TLS
 		if c.lane.idle = state == http.StateIdle; c.lane.idle {
 			c.lane.clean, c.lane.given = c.lane.given && c.lane.ended, false
@@ -140,6 +141,7 @@ func (c *conn) takeLane(p []byte) (used int, err error) {
 
 // Close lets a hit that is on its way end first, as net/http does with a request that it knows of.
 func (c *conn) Close() error {
+	defer c.crowd.leave(c)
 	for {
 		switch {
 		case c.lane.life.CompareAndSwap(lifeWaiting, lifeClosed):
@@ -205,6 +207,7 @@ func (c *conn) serve(q *laneRequest) (ok bool, err error) {
 	x.countDone()
 	g.access.write(x)
 	_ = c.SetReadDeadline(x.begun.Add(g.o.IdleTimeout))
+	c.idleSince.Store(x.begun.UnixNano())
 	return true, err
 }
 

@@ -51,9 +51,9 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return g.cert.get(g.log), nil
 		}}
-		err = srv.ServeTLS(listener{ln, nil}, "", "")
+		err = srv.ServeTLS(listener{ln, g.crowd, nil}, "", "")
 	} else {
-		err = srv.Serve(listener{ln, g})
+		err = srv.Serve(listener{ln, g.crowd, g})
 	}
 	if !stop() && ctx.Err() != nil {
 		return <-stopped
