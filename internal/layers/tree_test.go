@@ -32,6 +32,7 @@ var treeRules = []treeRule{
 	{"no merge is left open", openMerges},
 	{"every fuzz target has seeds", fuzzSeeds},
 	{"rivals are not required", rivalsRequired},
+	{"every package is in ARCHITECTURE.md", mapped},
 }
 
 // Every word below is put together from two, so that this file does not contain what it looks for.
@@ -151,6 +152,30 @@ func openMerges(fsys fs.FS, files []string) (out []string, err error) {
 	return out, err
 }
 
+// mapped wants every directory with Go files in the table of packages.
+func mapped(fsys fs.FS, files []string) (out []string, err error) {
+	const page = "ARCHITECTURE.md"
+	var text []byte
+	if slices.Contains(files, page) {
+		if text, err = fs.ReadFile(fsys, page); err != nil {
+			return nil, err
+		}
+	}
+	seen := make(map[string]bool)
+	for _, file := range files {
+		dir := path.Dir(file)
+		if !goFile(file) || seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		row := regexp.MustCompile(`(?m)^\|[^|]*` + "`" + regexp.QuoteMeta(dir) + "`" + `[^|]*\|`)
+		if !row.Match(text) {
+			out = append(out, dir+": it has no row in "+page)
+		}
+	}
+	return out, nil
+}
+
 // fuzzSeeds wants an Add in every target, in a function that the target gives its *testing.F to, or a file under
 // testdata/fuzz. (That a loop over seeds runs at least once cannot be seen in the text; .ci/run checks it by running.)
 func fuzzSeeds(fsys fs.FS, files []string) ([]string, error) {
@@ -266,6 +291,7 @@ func rivalsRequired(fsys fs.FS, files []string) (out []string, err error) {
 func garden() fstest.MapFS {
 	return tree(map[string]string{
 		"go.mod":                           "module x\nrequire go.etcd.io/bbolt v1.5.0\n",
+		"ARCHITECTURE.md":                  "| package | is |\n| `a`, `cli/tool` | all |\n| c | `b` |\n",
 		"go.sum":                           strings.Repeat("x\n", 2*maxLines),
 		"a/doc.go":                         "// Package a is a.\npackage a\n",
 		"a/a.go":                           "package a\nvar keyFile = \"./root.key\" // network/worker, shop/working, $HOME/root\n",
@@ -322,6 +348,7 @@ func TestEveryTreeRuleCanFail(t *testing.T) {
 		{"no merge is left open", "a/testdata/x.txt", ">>>>>>> 08deaf7 (a: b)\n", "a/testdata/x.txt:1: a conflict"},
 		{"every fuzz target has seeds", "a/x_test.go", "package a\nimport \"testing\"\nfunc FuzzX(f *testing.F) { f.Fuzz(func(t *testing.T, n int) {}) }\n", "a/x_test.go: FuzzX has no seeds"},
 		{"every fuzz target has seeds", "a/x_test.go", "package a\nimport \"testing\"\nfunc help(f *testing.F) {}\nfunc FuzzX(f *testing.F) { help(f); other.Add(1) }\n", "a/x_test.go: FuzzX has no seeds"},
+		{"every package is in ARCHITECTURE.md", "b/b.go", "// Package b is b.\npackage b\n", "b: it has no row"},
 		{"rivals are not required", "go.mod", "module x\nrequire github.com/dgraph-io/badger/v4 v4.9.6\n", "go.mod:2: github.com/dgraph-io/badger"},
 	} {
 		fsys := garden()
