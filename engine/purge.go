@@ -48,6 +48,9 @@ func (s *Store) Purge(ctx context.Context, t Target, mode PurgeMode) (PurgeResul
 	}
 }
 
+// PurgeClock advances with every purge: what is equal before and after was not interrupted by one.
+func (s *Store) PurgeClock() uint64 { return s.gen.Load().purges.newest.Load() }
+
 // atMost bounds how many entries t matches, from what the segments counted as they were written.
 func (s *Store) atMost(g *generation, t Target) int64 {
 	if t.kind == kindKey {

@@ -58,7 +58,7 @@ func (x *exchange) attend(r *reader, why string, stale *found) outcome {
 		if up == nil {
 			return goAlone
 		}
-		if head.status == http.StatusOK && x.conditional() && !x.validates() {
+		if head.status == http.StatusOK && x.verb == http.MethodGet && x.conditional() && !x.validates() {
 			up.close() // it was asked for without the conditions; now that nobody shares it, they may be put
 			return goAlone
 		}

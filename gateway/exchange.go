@@ -242,7 +242,7 @@ func (x *exchange) conditional() bool {
 // judge by any answer that it has, stored or not.
 func (x *exchange) validates() bool {
 	h := x.r.Header
-	return (h["If-None-Match"] != nil || h["If-Modified-Since"] != nil) &&
+	return x.verb == http.MethodGet && (h["If-None-Match"] != nil || h["If-Modified-Since"] != nil) &&
 		h["Range"] == nil && h["If-Match"] == nil && h["If-Unmodified-Since"] == nil
 }
 

@@ -3,7 +3,9 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"stagecache/engine"
@@ -14,7 +16,8 @@ import (
 // checkByHead looks at what the backend's answer to HEAD says of an entry that was not fit to answer it, which may be nil (RFC
 // 9111 4.3.5). One whose body is not the current one any more is dropped: its next reader then gets the new one even where a
 // stale one would have done. One whose body it is, by a validator, is brought up to date.
-func (x *exchange) checkByHead(f *found, resp *http.Response) {
+// purges is what the store's PurgeClock said before HEAD was sent.
+func (x *exchange) checkByHead(f *found, purges uint64, resp *http.Response) {
 	if f == nil || !x.head || !x.m.http || resp.StatusCode != http.StatusOK {
 		return
 	}
@@ -24,14 +27,21 @@ func (x *exchange) checkByHead(f *found, resp *http.Response) {
 		if _, err := x.store.Purge(context.WithoutCancel(x.r.Context()), engine.Key(x.target), engine.Hard); err != nil {
 			x.g.log.Debug("an entry that HEAD showed to be old could not be dropped", "stage", x.stage.name, "error", err)
 		}
-	case policy.Confirms(resp.Header, v):
-		x.freshenByHead(resp.Header)
+	case policy.Confirms(resp.Header, v) && x.asksForAll():
+		x.freshenByHead(purges, resp.Header)
 	}
 }
 
+// asksForAll tells whether a request that went through for itself alone might as well have been a fetch for the cache: it said
+// nothing but what those say, to which everybody may have the answer.
+func (x *exchange) asksForAll() bool {
+	return !x.want.NoStore && !policy.Oversized(x.header) && maps.EqualFunc(x.outHeader(false), x.outHeader(true), slices.Equal)
+}
+
 // freshenByHead stores the entry anew with what HEAD said of it. As with a 304 (validate.go) the entry is looked up once more
-// under a lease: one that was purged in the meantime is not there, and one that will be makes the store refuse it.
-func (x *exchange) freshenByHead(update http.Header) {
+// under a lease, which makes the store refuse what is purged from then on. What was purged since HEAD was sent would be fresh again
+// by an answer from before, if the purge was a soft one: then nothing is done.
+func (x *exchange) freshenByHead(purges uint64, update http.Header) {
 	lease, err := x.store.Lease(context.WithoutCancel(x.r.Context()), x.target, engine.LeaseOptions{
 		Path: policy.DecodedPath(x.below), About: x.key, Timeout: 2 * x.backend.cfg.Timeout, Refresh: true,
 	})
@@ -39,6 +49,9 @@ func (x *exchange) freshenByHead(update http.Header) {
 		return // somebody fetches it at the moment
 	}
 	defer lease.Abandon(errNotStored)
+	if x.store.PurgeClock() != purges {
+		return
+	}
 	e, err := x.store.Get(nil, x.target)
 	if err != nil || e.Plain && x.m.Encrypt {
 		return

@@ -237,3 +237,19 @@ func TestNoContentTypeIsMadeUp(t *testing.T) {
 		}
 	}
 }
+
+// A 304 is an answer to GET and HEAD (RFC 9110 13.1.2). A POST that is cached is asked once, whatever it puts as a condition.
+func TestConditionsOfAPost(t *testing.T) {
+	for name, header := range map[string][]string{"not stored": {"Cache-Control", "no-store"}, "stored": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, withMethods(`"POST /x": {caching: true}`))
+			r.backend.serve(fixed(200, "result", append(header, "Etag", `"a"`)...))
+			for _, condition := range []string{"If-None-Match", "If-Match"} {
+				a := r.do("POST", "/prod/x", condition, `"a"`)
+				if a.status != 200 || a.body != "result" || r.backend.count() > 2 {
+					t.Errorf("%s: got %d %q, and the backend was asked %d times", condition, a.status, a.body, r.backend.count())
+				}
+			}
+		})
+	}
+}

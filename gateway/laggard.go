@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"time"
 )
 
 // A reader of a shared answer that falls out of the window (fill.go) has sent its client a part, and cannot have the rest from
@@ -28,8 +29,11 @@ func sameAnswer(head *fillHead, resp *http.Response) bool {
 // sendRest finishes an answer of which the client has so many bytes, of which sent is the sum. It panics if it cannot.
 func (x *exchange) sendRest(head *fillHead, done int64, sent *maphash.Hash) {
 	x.stage.counters.backend.Add(1)
+	asked := time.Now()
 	up, p := x.backend.ask(x.r.Context(), x.outRequest(x.outHeader(true)))
+	x.series.Backend(time.Since(asked))
 	if p != nil {
+		x.g.backendFailed(x.stage, x.backend, p)
 		x.cut()
 	}
 	defer up.close()

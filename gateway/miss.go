@@ -32,9 +32,7 @@ func (x *exchange) answer() {
 			x.plain = use == policy.Serve
 			return
 		}
-		if why = policy.ForwardStale; !f.entry.Stale {
-			why = policy.ForwardRequest
-		}
+		why = insufficient(f)
 	}
 	if x.want.OnlyIfCached {
 		x.stage.counters.misses.Add(1)
@@ -58,6 +56,14 @@ func (x *exchange) answer() {
 		return
 	}
 	x.miss(why, f)
+}
+
+// insufficient says why an entry that is there does not answer a request.
+func insufficient(f *found) string {
+	if f.entry.Stale {
+		return policy.ForwardStale
+	}
+	return policy.ForwardRequest
 }
 
 // The classes of requests for one resource that do not wait for each other: the answer to one with cookies or credentials is
@@ -114,7 +120,7 @@ func (x *exchange) miss(why string, stale *found) {
 				x.hit(f)
 				return
 			case f != nil:
-				stale, refresh = f, !f.entry.Stale
+				stale, why, refresh = f, insufficient(f), !f.entry.Stale
 			default:
 				// A marker came, which leads to a variant that is not there; or the entry is one that must not be used.
 				stale, why = nil, whyNow
@@ -185,12 +191,14 @@ func (x *exchange) miss(why string, stale *found) {
 			}
 		case lookAgain:
 			now, whyNow := x.lookup()
-			if stale = now; now == nil {
-				why = whyNow
-			} else if x.reuse(now) != policy.Validate {
+			if stale, why = now, whyNow; now == nil {
+				continue
+			}
+			if x.reuse(now) != policy.Validate {
 				x.hit(now)
 				return
 			}
+			why = insufficient(now)
 		}
 	}
 	x.forward(why, stale)

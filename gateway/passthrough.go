@@ -84,6 +84,10 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 		body = x.requestBody(dog)
 		in.Body = body
 	}
+	purges := uint64(0)
+	if stale != nil {
+		purges = x.store.PurgeClock()
+	}
 	// counted tells hits by a stale entry from misses, which is known when there is an answer, or none.
 	count := func() {
 		if x.result != "bypass" {
@@ -120,7 +124,7 @@ func (x *exchange) proxy(why string, stale *found, rewrite func(out *http.Reques
 			if x.result != "bypass" {
 				x.m.stripSetCookie(resp.Header)
 			}
-			x.checkByHead(stale, resp)
+			x.checkByHead(stale, purges, resp)
 			if status = resp.StatusCode; isFailure(status) && x.standsIn(stale, true) {
 				return errUseStale
 			}

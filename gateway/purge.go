@@ -11,6 +11,7 @@ import (
 	"stagecache/gateway/audit"
 	"stagecache/gateway/control"
 	"stagecache/gateway/policy"
+	"stagecache/gateway/stored"
 )
 
 // methodPurge is the method by which other caches are purged; a stage takes it where purge_method is set.
@@ -106,9 +107,9 @@ func (x *exchange) purgeOne(ctx context.Context, out *purged) {
 	}
 	var err error
 	if store != nil && x.stage.cfg.Cache.Enabled {
-		for _, key := range y.entries() {
+		for _, t := range y.entries(out.Soft) {
 			var r engine.PurgeResult
-			if r, err = store.Purge(ctx, engine.Key(key), mode); err != nil {
+			if r, err = store.Purge(ctx, t, mode); err != nil {
 				break
 			}
 			out.AtMost += r.AtMost
@@ -125,17 +126,24 @@ func (x *exchange) purgeOne(ctx context.Context, out *purged) {
 	x.answerPurge(*out)
 }
 
-// entries are the keys under which a request's answer may be stored: the whole and, in mode http, a part of it.
-func (x *exchange) entries() [][]byte {
-	keys := [][]byte{x.key}
+// entries are what a purge of this one request is about: what its answer may be stored under, the whole and, in mode http, a
+// part of it. With a resource's marker all its variants are gone, but a soft purge leaves it, and what it names would be as fresh
+// as before. Their keys nobody can list, so softly all that is stored for the path goes with them.
+func (x *exchange) entries(soft bool) []engine.Target {
+	targets := []engine.Target{engine.Key(x.key)}
 	if x.m.http {
-		keys = append(keys, policy.AppendPartKey(nil, x.key))
+		targets = append(targets, engine.Key(policy.AppendPartKey(nil, x.key)))
 	}
-	return keys
+	if store := x.stage.store.Load(); soft && store != nil {
+		if e, err := store.Get(nil, x.key); err == nil && stored.IsMarker(e.Value) {
+			targets = append(targets, engine.Path(policy.DecodedPath(x.below)))
+		}
+	}
+	return targets
 }
 
-// RequestKeys gives the keys under which a stage stores the answer to a GET: those that a purge of that request is about.
-func (g *Gateway) RequestKeys(stage string, q control.ExplainRequest) ([][]byte, error) {
+// RequestTargets gives what a stage has to purge, so that a GET is not answered from what is stored now.
+func (g *Gateway) RequestTargets(stage string, q control.ExplainRequest, soft bool) ([]engine.Target, error) {
 	x, p, err := g.imagine(stage, q)
 	if err != nil {
 		return nil, err
@@ -145,7 +153,7 @@ func (g *Gateway) RequestKeys(stage string, q control.ExplainRequest) ([][]byte,
 	}
 	x.findClaim()
 	x.dropClaim()
-	return x.asGet(x.below, x.r.URL.RawQuery).entries(), nil
+	return x.asGet(x.below, x.r.URL.RawQuery).entries(soft), nil
 }
 
 func statusOfPurge(err error) int {

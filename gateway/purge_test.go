@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -116,6 +116,33 @@ func TestWhoMayNotPurge(t *testing.T) {
 	}
 }
 
+// Of a resource whose answers vary, the purge of a request is about all variants, softly too.
+func TestPurgeOfARequestWithVariants(t *testing.T) {
+	for name, soft := range map[string]bool{"gone": false, "stale": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, withStage("cache: {capacity: 64MB, memory: 48MB}"))
+			r.backend.serve(func(w http.ResponseWriter, q *http.Request) {
+				w.Header().Set("Vary", "X-Kind")
+				io.WriteString(w, q.URL.RequestURI()+q.Header.Get("X-Kind"))
+			})
+			for range 2 {
+				for _, kind := range []string{"a", "b"} {
+					r.get("/prod/x?q=1", "X-Kind", kind)
+				}
+			}
+			r.wantAsked(2)
+			admin := control.NewLocal(r.g)
+			if _, err := admin.Purge(t.Context(), "prod", control.PurgeRequest{Request: "http://" + r.addr + "/prod/x?q=1", Soft: soft}); err != nil {
+				t.Fatal(err)
+			}
+			for i, kind := range []string{"a", "b"} {
+				r.want(r.get("/prod/x?q=1", "X-Kind", kind), 200, "/api/x?q=1"+kind, "stagecache; fwd=")
+				r.wantAsked(3 + i)
+			}
+		})
+	}
+}
+
 // The scheme is a part of the key, so what is asked about a URL has to be asked about its scheme.
 func TestExplainedAndPurgedRequestsHaveTheirScheme(t *testing.T) {
 	r := newRig(t)
@@ -125,12 +152,12 @@ func TestExplainedAndPurgedRequestsHaveTheirScheme(t *testing.T) {
 			t.Errorf("%s: %+v, %v", url, e.Key, err)
 		}
 	}
-	one, err := r.g.RequestKeys("prod", control.ExplainRequest{Method: "GET", URL: "http://a.example/prod/x"})
-	other, err2 := r.g.RequestKeys("prod", control.ExplainRequest{Method: "GET", URL: "https://a.example/prod/x"})
-	if err != nil || err2 != nil || len(one) != 1 || bytes.Equal(one[0], other[0]) {
-		t.Errorf("%q %q, %v %v", one, other, err, err2)
+	one, err := r.g.RequestTargets("prod", control.ExplainRequest{Method: "GET", URL: "http://a.example/prod/x"}, true)
+	other, err2 := r.g.RequestTargets("prod", control.ExplainRequest{Method: "GET", URL: "https://a.example/prod/x"}, true)
+	if err != nil || err2 != nil || len(one) != 1 || one[0] == other[0] {
+		t.Errorf("%v %v, %v %v", one, other, err, err2)
 	}
-	if _, err := r.g.RequestKeys("prod", control.ExplainRequest{Method: "GET", URL: "http://a.example/nowhere/x"}); err == nil {
-		t.Error("a request that no stage answers has keys")
+	if _, err := r.g.RequestTargets("prod", control.ExplainRequest{Method: "GET", URL: "http://a.example/nowhere/x"}, false); err == nil {
+		t.Error("a request that no stage answers has entries")
 	}
 }

@@ -56,7 +56,7 @@ func (p PurgeRequest) Check() error {
 
 // keyer is a Source that knows which entries a request is answered from: a running gateway.
 type keyer interface {
-	RequestKeys(stage string, r ExplainRequest) ([][]byte, error)
+	RequestTargets(stage string, r ExplainRequest, soft bool) ([]engine.Target, error)
 }
 
 // targets is the request as the engine wants it.
@@ -72,12 +72,7 @@ func (l *Local) targets(stage string, p PurgeRequest) ([]engine.Target, error) {
 	if !ok {
 		return nil, conflict("start it, or purge the path with all its queries (--path)", "the gateway is not running, and only it knows what a request is answered from")
 	}
-	keys, err := src.RequestKeys(stage, ExplainRequest{Method: http.MethodGet, URL: p.Request, Header: p.Header})
-	var targets []engine.Target
-	for _, k := range keys {
-		targets = append(targets, engine.Key(k))
-	}
-	return targets, err
+	return src.RequestTargets(stage, ExplainRequest{Method: http.MethodGet, URL: p.Request, Header: p.Header}, p.Soft)
 }
 
 func (p PurgeRequest) mode() engine.PurgeMode {
