@@ -115,12 +115,20 @@ func (s *Server) reload(ctx context.Context) error {
 func (s *Server) logReload(err error) {
 	var list config.Errors
 	if !errors.As(err, &list) {
-		s.log.Error("reload failed, the old configuration stays in force", "error", err, "hint", hintOf(err))
+		s.logFailedReload(err.Error(), hintOf(err))
 		return
 	}
 	for _, e := range list {
-		s.log.Error("reload failed, the old configuration stays in force", "error", e.Error(), "hint", e.Hint)
+		s.logFailedReload(e.Error(), e.Hint)
 	}
+}
+
+func (s *Server) logFailedReload(what, hint string) {
+	about := []any{"error", what}
+	if hint != "" {
+		about = append(about, "hint", hint)
+	}
+	s.log.Error("reload failed, the old configuration stays in force", about...)
 }
 
 // stop ends the server: in good order if it can, at once at another signal.

@@ -54,7 +54,7 @@ type Record struct {
 	Stage  string
 	What   string // the path or tag, the settings, the directory
 	Soft   bool
-	AtMost int64 // entries
+	AtMost int64 // entries; of a flush, a purge or a refresh
 	Error  string
 }
 
@@ -68,7 +68,7 @@ type line struct {
 	Stage  string `json:"stage,omitempty"`
 	What   string `json:"what,omitempty"`
 	Soft   bool   `json:"soft,omitempty"`
-	AtMost int64  `json:"at_most"`
+	AtMost *int64 `json:"at_most,omitempty"` // of what empties something
 	Error  string `json:"error,omitempty"`
 }
 
@@ -127,7 +127,11 @@ func (l *Log) Write(ctx context.Context, r Record) {
 	a := From(ctx)
 	rec := line{
 		Time: time.Now().UTC().Format(time.RFC3339Nano), User: a.User, Via: a.Via, Source: a.Source,
-		Action: r.Action, Stage: r.Stage, What: clip(r.What), Soft: r.Soft, AtMost: r.AtMost, Error: clip(r.Error),
+		Action: r.Action, Stage: r.Stage, What: clip(r.What), Soft: r.Soft, Error: clip(r.Error),
+	}
+	switch r.Action {
+	case Flush, Purge, Refresh:
+		rec.AtMost = &r.AtMost
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,7 +163,10 @@ func (r line) attrs() []slog.Attr {
 	if r.Soft {
 		out = append(out, slog.Bool("soft", true))
 	}
-	return append(out, slog.Int64("at_most", r.AtMost))
+	if r.AtMost != nil {
+		out = append(out, slog.Int64("at_most", *r.AtMost))
+	}
+	return out
 }
 
 func clip(s string) string {

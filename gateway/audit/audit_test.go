@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestRecords(t *testing.T) {
@@ -52,18 +54,13 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	want := []line{
-		{User: "deployer", Via: "token", Source: "192.0.2.7", Action: "purge", Stage: "prod", What: "/a\n\"b", Soft: true, AtMost: 3},
-		{Action: "flush", Stage: "prod", Error: "disk full"},
+		{User: "deployer", Via: "token", Source: "192.0.2.7", Action: "purge", Stage: "prod", What: "/a\n\"b", Soft: true, AtMost: new(int64(3))},
+		{Action: "flush", Stage: "prod", AtMost: new(int64(0)), Error: "disk full"},
 		{User: "deployer", Via: "token", Source: "192.0.2.7", Action: "set"},
 		{User: "deployer", Via: "token", Source: "192.0.2.7", Action: "rotate"},
 	}
-	if len(got) != len(want) {
-		t.Fatalf("%+v", got)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("%+v, want %+v", got[i], want[i])
-		}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", fi.Mode(), err)
@@ -82,8 +79,13 @@ func TestRecordsInTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Write(With(t.Context(), Actor{Via: "socket"}), Record{Action: Purge, Stage: "prod", What: "/a"})
-	if !strings.Contains(logged.String(), "msg=audit action=purge stage=prod what=/a") {
+	if !strings.Contains(logged.String(), "msg=audit action=purge stage=prod what=/a via=socket at_most=0\n") {
 		t.Errorf("%s", logged.String())
+	}
+	logged.Reset()
+	l.Write(t.Context(), Record{Action: Reload}) // how many entries it ended is not asked of what ends none
+	if s := logged.String(); !strings.HasSuffix(s, "msg=audit action=reload\n") {
+		t.Errorf("%s", s)
 	}
 	if l, err = Open(filepath.Join(t.TempDir(), "a"), log); err != nil {
 		t.Fatal(err)
