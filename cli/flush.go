@@ -103,11 +103,11 @@ func (c *call) purge(conn *control.Connection, cfg *config.Config, stage string,
 		}
 		result.Purges = append(result.Purges, r)
 		if !c.json() {
-			did := "purged"
+			did := "purged " + purgeText(p)
 			if p.Soft {
-				did = "made stale"
+				did = "made " + purgeText(p) + " stale"
 			}
-			c.printf("stage %s: %s %s, at most %s, in %s", stage, did, purgeText(p), plural(r.AtMost, "entry", "entries"), secondsText(r.ElapsedSeconds))
+			c.printf("stage %s: %s, at most %s, in %s", stage, did, plural(r.AtMost, "entry", "entries"), secondsText(r.ElapsedSeconds))
 		}
 		c.warnAboutBase(cfg, stage, p, r)
 	}

@@ -71,7 +71,7 @@ func (c *call) showStats(conn *control.Connection) error {
 	if c.json() {
 		return c.printJSON(control.StatsList{Stages: list})
 	}
-	writeStatsTable(c.out, list)
+	writeStatsTable(c.out, list, conn.Offline)
 	return nil
 }
 

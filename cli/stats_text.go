@@ -24,13 +24,16 @@ func writeStats(w io.Writer, s control.Stats, offline bool) {
 		line("stage", "%s (up for %s)", s.Stage, secondsText(s.UptimeSeconds))
 		line("hit ratio", "%s (%s, %s, %s)", percentText(s.HitRatio),
 			many(s.Hits, "hit", "hits"), many(s.Misses, "miss", "misses"), many(s.Bypasses, "bypass", "bypasses"))
-		line("from memory", "%s", many(s.MemoryHits, "hit", "hits"))
-		line("from disk", "%s", many(s.DiskHits, "hit", "hits"))
+		line("lookups", "%s found in memory, %s on disk", countText(s.MemoryHits), countText(s.DiskHits))
 		line("backend", "%s, %s saved", many(s.BackendRequests, "request", "requests"), secondsText(s.BackendSecondsSaved))
 		line("shared", "%s coalesced, %s served stale", countText(s.Coalesced), countText(s.StaleServed))
 	}
 	line("entries", "%s (%s before compression)", countText(s.Entries), bytesText(s.LogicalBytes))
 	line("disk", "%s of %s (%s)", bytesText(s.DiskBytes), bytesText(s.CapacityBytes), percentText(used(s)))
+	if offline {
+		t.Flush()
+		return
+	}
 	line("memory", "%s", bytesText(s.MemoryBytes))
 	line("stored", "%s, %s evicted", countText(s.Stores), countText(s.Evictions))
 	line("invalidated", "%s, %s", many(s.Purges, "purge", "purges"), many(s.Flushes, "flush", "flushes"))
@@ -39,7 +42,7 @@ func writeStats(w io.Writer, s control.Stats, offline bool) {
 }
 
 // writeStatsTable shows one line per stage.
-func writeStatsTable(w io.Writer, list []control.Stats) {
+func writeStatsTable(w io.Writer, list []control.Stats, offline bool) {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no stages")
 		return
@@ -49,6 +52,11 @@ func writeStatsTable(w io.Writer, list []control.Stats) {
 	for _, s := range list {
 		if off(s) {
 			fmt.Fprintf(t, "%s\tcache off\t-\t-\t-\t%s\t-\t-\t-\t-\n", s.Stage, bytesText(s.DiskBytes))
+			continue
+		}
+		if offline { // what counts requests is with the gateway
+			fmt.Fprintf(t, "%s\tnot running\t-\t-\t%s\t%s\t%s\t%s\t-\t-\n", s.Stage,
+				countText(s.Entries), bytesText(s.DiskBytes), bytesText(s.CapacityBytes), percentText(used(s)))
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stage, percentText(s.HitRatio), countText(s.Hits), countText(s.Misses),

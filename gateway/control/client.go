@@ -204,6 +204,9 @@ func apiError(status int, body []byte) error {
 	var m errorBody
 	if json.Unmarshal(body, &m) != nil || m.Message == "" {
 		m.Message = fmt.Sprintf("the gateway answered %d %s", status, http.StatusText(status))
+		if bytes.Contains(body, []byte("HTTP request to an HTTPS server")) { // net/http's words
+			m.Hint = "its admin.listen has TLS: write https://"
+		}
 	}
 	return &Error{Status: status, Message: m.Message, HintText: m.Hint}
 }

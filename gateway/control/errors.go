@@ -23,7 +23,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint is what to do about it; may be empty.
 func (e *Error) Hint() string { return e.HintText }
 
-// UnreachableError says that the data directory is in use and that nobody answers for it.
+// UnreachableError says that the data directory is in use and that nobody answers for it, or that no gateway runs where only one
+// could answer.
 type UnreachableError struct {
 	Message  string
 	HintText string

@@ -94,7 +94,10 @@ func (l *Local) Explain(ctx context.Context, stage string, r ExplainRequest) (Ex
 	}
 	src, ok := l.src.(explainer)
 	if !ok {
-		return Explanation{}, conflict("start it with cachectl serve", "the gateway is not running, and only it can say what it would do")
+		return Explanation{}, &UnreachableError{
+			Message:  "the gateway is not running, and only it can say what it would do",
+			HintText: "start it with cachectl serve",
+		}
 	}
 	e, err := src.Explain(ctx, stage, r)
 	if err != nil {

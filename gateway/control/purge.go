@@ -70,7 +70,10 @@ func (l *Local) targets(stage string, p PurgeRequest) ([]engine.Target, error) {
 	}
 	src, ok := l.src.(keyer)
 	if !ok {
-		return nil, conflict("start it, or purge the path with all its queries (--path)", "the gateway is not running, and only it knows what a request is answered from")
+		return nil, &UnreachableError{
+			Message:  "the gateway is not running, and only it knows what a request is answered from",
+			HintText: "start it, or purge the path with all its queries (--path)",
+		}
 	}
 	return src.RequestTargets(stage, ExplainRequest{Method: http.MethodGet, URL: p.Request, Header: p.Header}, p.Soft)
 }
