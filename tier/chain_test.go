@@ -123,6 +123,48 @@ func TestReplacedInEveryRound(t *testing.T) {
 	}
 }
 
+// What was replaced on its way out of a segment that is compacted goes with the segment, and what replaced it may still wait then. It
+// kept an older version dead that is in a segment that stays.
+func TestReplacedWhileItMoves(t *testing.T) {
+	var tick atomic.Pointer[func()]
+	l := newLife(t, func(o *DiskOptions) {
+		now := o.Now
+		o.Now = func() int64 {
+			if fn := tick.Load(); fn != nil {
+				(*fn)()
+			}
+			return now()
+		}
+	})
+	l.mustPut(1, 1, 100, 2*time.Hour)
+	l.sync()
+	l.sealAll()
+	l.mustPut(1, 2, 100, 3*time.Hour) // outlives the first one's segment: no tombstone
+	l.sync()
+	l.sealAll()
+	l.d.queueMu.Lock()
+	until := l.d.enqueued + 1
+	l.d.queueMu.Unlock()
+	replace := func() { // by the writer, between taking the record that moves and looking whether it should
+		l.d.queueMu.Lock()
+		due := l.d.taken == until
+		l.d.queueMu.Unlock()
+		if due && tick.Swap(nil) != nil {
+			l.mustPut(1, 3, 100, 4*time.Hour)
+		}
+	}
+	tick.Store(&replace)
+	if err := l.compact(context.Background(), 2); err != nil {
+		t.Fatal(err)
+	}
+	l.wantSeq(1, 3, "replaced")
+	l.crash()
+	l.open()
+	if got := l.seqOf(1); got == 1 {
+		t.Fatal("the first version came back: the second went with its segment before the third was written")
+	}
+}
+
 // A version that a compaction finds dead, because its owner says so, leaves a tombstone in its place.
 func TestWhatACompactedVersionKeptDead(t *testing.T) {
 	l := newLife(t, nil)

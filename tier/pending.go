@@ -114,11 +114,11 @@ func (d *Disk) Supersede(h Hash, seq uint64) {
 		old.shadows, old.gone = nil, true
 		delete(sh.m, h)
 	}
-	shadows = d.unindex(shadows, &h, seq)
-	sh.mu.Unlock()
-	if len(shadows) > 0 {
+	if shadows = d.unindex(shadows, &h, seq); len(shadows) > 0 {
+		// Owed before anybody sees that the older one is gone: a Sync that does not write that one must write the tombstone.
 		d.owe(&shadowed{hash: h, seq: seq, shadows: shadows})
 	}
+	sh.mu.Unlock()
 }
 
 // reserve takes n bytes of the queue, or says that there is no room. A record larger than the whole queue gets in when it is

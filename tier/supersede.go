@@ -14,7 +14,8 @@ import "slices"
 //   - A file that may hold records which the index does not know (a commit that failed may have taken effect; an unlink may
 //     have failed) counts as the older one's segment for whatever is put while it is there.
 //   - A segment that is dropped out of order (damaged, or compacted) has its tombstones carried over, and when it is dropped
-//     with records the index points to, they leave tombstones.
+//     with records the index points to, they leave tombstones. So does a record that was replaced on its way out of a segment that is
+//     compacted, for what replaced it may still wait when that segment goes.
 //
 // The index keeps 42 bits of a hash. Where two keys agree in them, the older entry is lost, and with it the knowledge of what
 // a later Put of that key supersedes: at 58 million entries, about one insert in 75,000.

@@ -187,6 +187,10 @@ func (d *Disk) skip(p *pendingRecord) bool {
 	defer sh.mu.Unlock()
 	if p.from != nil {
 		l, ok := d.index.Lookup(&p.Hash, false)
+		if !ok {
+			// What replaced it waits, and may not be on the disk before the copy that stays behind goes with its segment.
+			d.owe(&shadowed{hash: p.Hash, seq: p.Seq + 1, expires: p.Expires})
+		}
 		return !ok || l != *p.from
 	}
 	if !p.gone {
