@@ -165,6 +165,34 @@ func TestReplacedWhileItMoves(t *testing.T) {
 	}
 }
 
+// While a start is loading, an older version is no answer, in whatever order batches are loaded: it would stay in memory.
+func TestNothingOldWhileLoading(t *testing.T) {
+	l := newLife(t, nil)
+	for seq := range uint64(3) {
+		l.mustPut(1, seq+1, 100, time.Hour)
+		l.mustPut(int(seq)+10, 1, 100, time.Hour)
+		l.sync()
+	}
+	l.d.Supersede(hashOf(12), 2)
+	l.sync()
+	l.reopen()
+	l.d.index = newIndex(l.d.index.alive)
+	l.d.index.StartLoading(0)
+	lo := l.d.startLoading(l.d.segments())
+	var b loadedBatch
+	for _, c := range []struct {
+		job  int
+		want [4]uint64 // of the key that is replaced, and of those that are not
+	}{{3, [4]uint64{}}, {1, [4]uint64{}}, {0, [4]uint64{3, 0, 0, 0}}, {2, [4]uint64{3, 1, 1, 0}}} {
+		l.d.loadJob(lo, &b, c.job)
+		for i, n := range []int{1, 10, 11, 12} {
+			l.wantSeq(n, c.want[i], "while loading")
+		}
+	}
+	l.d.index.FinishLoading()
+	l.wantSeq(1, 3, "after it")
+}
+
 // A version that a compaction finds dead, because its owner says so, leaves a tombstone in its place.
 func TestWhatACompactedVersionKeptDead(t *testing.T) {
 	l := newLife(t, nil)

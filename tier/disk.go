@@ -100,6 +100,7 @@ type Disk struct {
 	helpers  sync.WaitGroup
 	loaded   chan struct{} // closed when the index is complete
 	loadOnce sync.Once
+	unloaded atomic.Uint64 // number of the newest batch that is not in the index yet; 0: all are
 
 	// Owned by the writer.
 	active    [classes]*segment
@@ -146,7 +147,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 		records += s.totals.records
 	}
 	d.index.StartLoading(records)
-	go d.load(found)
+	go d.load(d.startLoading(found))
 	go d.write()
 	d.helpers.Go(d.evictAhead)
 	for range runtime.GOMAXPROCS(0) {
@@ -207,7 +208,7 @@ func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
 		return dst, Found{}, ErrNotFound
 	}
 	s := d.segs[l.seg].Load()
-	if s == nil {
+	if s == nil || d.mayBeOld(s, l.off) {
 		return dst, Found{}, ErrNotFound
 	}
 	return d.read(dst, &h, s, l)

@@ -271,7 +271,7 @@ func (x *index) Supersede(h *Hash, seq uint64) (old loc, removed bool) {
 	return old, removed
 }
 
-// RemoveAt removes h if it lies at l.
+// RemoveAt removes h if it lies at l. While loading, its sequence stays: an older version that is loaded later stays out.
 func (x *index) RemoveAt(h *Hash, l loc) bool {
 	s, fp := x.shard(h)
 	s.mu.Lock()
@@ -279,6 +279,10 @@ func (x *index) RemoveAt(h *Hash, l loc) bool {
 	i, found := s.find(fp)
 	if !found || s.slots[i].seg() != l.seg || s.slots[i].off != l.off {
 		return false
+	}
+	if s.seqs != nil {
+		s.slots[i] = slotAt(fp, loc{seg: slotTomb})
+		return true
 	}
 	s.delete(i)
 	return true

@@ -193,6 +193,24 @@ func TestSupersedeWhileLoading(t *testing.T) {
 	}
 }
 
+// So does a removal: the older version in a segment that is read later is no answer.
+func TestRemoveWhileLoading(t *testing.T) {
+	x := newIndex(func(seg uint16) bool { return seg < maxSlots })
+	x.StartLoading(0)
+	h, newer, older := hashOf(1), loc{slotFirst, 10, 20}, loc{slotFirst, 30, 20}
+	x.Insert(&h, newer, 5)
+	if x.RemoveAt(&h, older) || !x.RemoveAt(&h, newer) || x.RemoveAt(&h, newer) {
+		t.Fatal("not removed, or removed twice")
+	}
+	if _, _, inserted := x.Insert(&h, older, 4); inserted {
+		t.Fatal("the older version was loaded")
+	}
+	x.FinishLoading()
+	if l, ok := x.Lookup(&h, false); ok {
+		t.Fatalf("found at %v", l)
+	}
+}
+
 // A size in short form is an upper bound, at most 0.2 % above, and takes no bit of its neighbour.
 func TestShortSizeBounds(t *testing.T) {
 	check := func(n int) {

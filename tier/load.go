@@ -65,9 +65,8 @@ func (d *Disk) scan() ([]*segment, error) {
 			d.nextBatch.Store(max(d.nextBatch.Load(), b.number))
 		}
 	}
-	// The newest first: what was stored last is most likely asked for next.
 	slices.SortFunc(out, func(a, b *segment) int { return int(b.id) - int(a.id) })
-	for _, s := range out {
+	for _, s := range out { // the newest first
 		if dict := s.dictionary.Load(); dict != nil {
 			d.dictionary.Store(dict)
 			break
@@ -220,31 +219,92 @@ func (d *Disk) removeAside() bool {
 	return false
 }
 
-// load fills the index from the batch indexes, on all processors. It never reads data.
-func (d *Disk) load(found []*segment) {
-	defer d.loadOnce.Do(func() { close(d.loaded) })
-	type job struct {
-		s   *segment
-		ref batchRef
+// loading is a start on its way through the batches.
+type loading struct {
+	jobs []loadJob // the newest batch first: what was stored last is most likely asked for next
+	mu   sync.Mutex
+	done []bool // guarded by mu: by job
+	next int    // guarded by mu: all jobs before it are done
+}
+
+type loadJob struct {
+	s   *segment
+	ref batchRef
+}
+
+// startLoading lists the batches in found, and says that none of them is loaded.
+func (d *Disk) startLoading(found []*segment) *loading {
+	l := &loading{}
+	for _, s := range found {
+		for _, ref := range s.batches {
+			l.jobs = append(l.jobs, loadJob{s, ref})
+		}
 	}
-	next := make(chan job)
+	slices.SortFunc(l.jobs, func(a, b loadJob) int { return cmp.Compare(b.ref.number, a.ref.number) })
+	l.done = make([]bool, len(l.jobs))
+	d.pass(l, 0)
+	return l
+}
+
+// pass goes on to the first job from n on that is not done. The caller holds l.mu, or is alone.
+func (d *Disk) pass(l *loading, n int) {
+	for n < len(l.jobs) && l.done[n] {
+		n++
+	}
+	if l.next = n; n < len(l.jobs) {
+		d.unloaded.Store(l.jobs[n].ref.number)
+	} else {
+		d.unloaded.Store(0)
+	}
+}
+
+// loadJob does one job.
+func (d *Disk) loadJob(l *loading, b *loadedBatch, n int) {
+	d.loadBatch(b, l.jobs[n].s, l.jobs[n].ref)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done[n] = true; n == l.next {
+		d.pass(l, n)
+	}
+}
+
+// mayBeOld tells whether a batch that is not loaded yet may hold something newer than what lies in s at off. Batches are numbered as they
+// are committed, and a version is never committed after what supersedes it.
+func (d *Disk) mayBeOld(s *segment, off uint32) bool {
+	unloaded := d.unloaded.Load()
+	return unloaded > 0 && s.batchAt(int64(off)) < unloaded
+}
+
+// batchAt is the number of the batch that off lies in; 0: in none.
+func (s *segment) batchAt(off int64) uint64 {
+	s.metaMu.Lock()
+	defer s.metaMu.Unlock()
+	for _, ref := range s.batches {
+		if off >= ref.off && off < ref.off+ref.size {
+			return ref.number
+		}
+	}
+	return 0
+}
+
+// load fills the index from the batch indexes, on all processors. It never reads data.
+func (d *Disk) load(l *loading) {
+	defer d.loadOnce.Do(func() { close(d.loaded) })
+	next := make(chan int)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			var b loadedBatch
-			for j := range next {
-				d.loadBatch(&b, j.s, j.ref)
+			for n := range next {
+				d.loadJob(l, &b, n)
 			}
 		})
 	}
-feed:
-	for _, s := range found {
-		for _, ref := range s.batches {
-			if d.isClosed() {
-				break feed
-			}
-			next <- job{s, ref}
+	for n := range l.jobs {
+		if d.isClosed() {
+			break
 		}
+		next <- n
 	}
 	close(next)
 	wg.Wait()
