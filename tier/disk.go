@@ -203,7 +203,7 @@ func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
 	if p := d.shardOf(&h).get(&h); p != nil {
 		return append(dst, p.Blob...), p.found(), nil
 	}
-	l, ok := d.index.Lookup(&h, true)
+	l, again, ok := d.index.Ask(&h)
 	if !ok {
 		return dst, Found{}, ErrNotFound
 	}
@@ -211,17 +211,18 @@ func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
 	if s == nil || d.mayBeOld(s, l.off) {
 		return dst, Found{}, ErrNotFound
 	}
-	return d.read(dst, &h, s, l)
+	return d.read(dst, &h, s, l, again)
 }
 
 // Touch says that h was asked for and answered from elsewhere: an eviction counts it as if it had been read here.
 func (d *Disk) Touch(h Hash) { d.index.Lookup(&h, true) }
 
-// read fetches and opens the record at l. Whatever is wrong with it, the answer is a miss and the neighbours stay.
-func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc) ([]byte, Found, error) {
+// read fetches and opens the record at l. Whatever is wrong with it, the answer is a miss and the neighbours stay. What was asked for
+// before (again) may be asked for once more: that is worth a place in the page cache.
+func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc, again bool) ([]byte, Found, error) {
 	room := getBuffer(longSize(l.size))
 	defer putBuffer(room)
-	n, err := s.readAt(*room, int64(l.off))
+	n, err := s.readFrom(*room, int64(l.off), !again)
 	if errors.Is(err, ErrNotFound) {
 		return dst, Found{}, ErrNotFound // unlinked in between
 	}

@@ -56,10 +56,27 @@ func (s *segment) openOnce() error {
 	}
 	s.file = f
 	s.touched.Store(true)
-	if s.files != nil {
-		s.files.n.Add(1)
+	if s.files == nil {
+		return nil
 	}
+	if aio.Direct != 0 && s.files.n.Load() < s.files.most/2 {
+		// Not every file system has it, and it can be done without: also where descriptors are few.
+		if d, err := s.fs.OpenFile(s.path, os.O_RDONLY|aio.Direct, 0); err == nil {
+			s.direct = d
+		}
+	}
+	s.files.n.Add(s.descriptors())
 	return nil
+}
+
+// descriptors is how many s holds; s.mu is held.
+func (s *segment) descriptors() (n int64) {
+	for _, f := range []*os.File{s.file, s.direct} {
+		if f != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // closeFile closes the descriptor; with gone, for ever. It waits for reads in progress.
@@ -75,10 +92,13 @@ func (s *segment) closeLocked() error {
 		return nil
 	}
 	if s.files != nil {
-		s.files.n.Add(-1)
+		s.files.n.Add(-s.descriptors())
 	}
 	err := s.file.Close()
-	s.file = nil
+	if s.direct != nil {
+		err = errors.Join(err, s.direct.Close())
+	}
+	s.file, s.direct = nil, nil
 	return err
 }
 
@@ -93,9 +113,7 @@ func (d *Disk) closeIdle(keep *segment, excess int64, all bool) {
 			if s == keep || s.touched.Swap(false) && !(all && round > 0) || !s.mu.TryLock() {
 				continue
 			}
-			if s.file != nil {
-				excess--
-			}
+			excess -= s.descriptors()
 			_ = s.closeLocked() // opened for reading: nothing is lost
 			s.mu.Unlock()
 		}

@@ -109,22 +109,31 @@ func (s *indexShard) find(fp uint32) (i int, found bool) {
 
 // Lookup returns where h lies. asked: somebody wants it, which an eviction takes into account.
 func (x *index) Lookup(h *Hash, asked bool) (loc, bool) {
+	l, _, ok := x.lookup(h, asked)
+	return l, ok
+}
+
+// Ask is Lookup for who wants the entry; again tells that somebody did before.
+func (x *index) Ask(h *Hash) (l loc, again, ok bool) { return x.lookup(h, true) }
+
+func (x *index) lookup(h *Hash, asked bool) (l loc, again, ok bool) {
 	s, fp := x.shard(h)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	i, found := s.find(fp)
 	if !found {
-		return loc{}, false
+		return loc{}, false, false
 	}
 	e := &s.slots[i]
 	place := atomic.LoadUint32(&e.place)
 	if place>>16 < slotFirst {
-		return loc{}, false
+		return loc{}, false, false
 	}
-	if asked && place&hitBit == 0 {
+	again = place&hitBit != 0
+	if asked && !again {
 		atomic.OrUint32(&e.place, hitBit)
 	}
-	return loc{uint16(place >> 16), e.off, uint16(place) &^ hitBit}, true
+	return loc{uint16(place >> 16), e.off, uint16(place) &^ hitBit}, again, true
 }
 
 // At tells whether h lies at l.

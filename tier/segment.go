@@ -65,6 +65,7 @@ type segment struct {
 
 	mu      sync.RWMutex // guards file; held for reading by every pread
 	file    *os.File     // nil: closed for want of use, opened again when needed
+	direct  *os.File     // the same, for reads past the page cache; nil: there are none
 	gone    bool         // unlinked: never opened again
 	files   *openFiles   // nil: nobody counts
 	touched atomic.Bool  // read since the last round of closing
@@ -105,7 +106,10 @@ func boltOptions(fs vfs.FS, readOnly bool, mmap int) *bolt.Options {
 }
 
 // readAt reads into b from off. At the end of the file it may return less.
-func (s *segment) readAt(b []byte, off int64) (int, error) {
+func (s *segment) readAt(b []byte, off int64) (int, error) { return s.readFrom(b, off, false) }
+
+// readFrom is readAt; once says that what is read will hardly be read again soon.
+func (s *segment) readFrom(b []byte, off int64, once bool) (int, error) {
 	s.mu.RLock()
 	for s.file == nil {
 		if s.gone {
@@ -130,7 +134,11 @@ func (s *segment) readAt(b []byte, off int64) (int, error) {
 		if s.files.watch != nil {
 			s.files.watch()
 		}
-		n, err = s.files.reader.ReadAt(s.file, b, off)
+		direct := s.direct
+		if !once {
+			direct = nil
+		}
+		n, err = s.files.reader.ReadPast(s.file, direct, b, off)
 	}
 	if err == io.EOF {
 		err = nil

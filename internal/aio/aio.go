@@ -25,6 +25,13 @@ const (
 
 // ReadAt is f.ReadAt. f must not be closed, nor the Reader, before it returns.
 func (r *Reader) ReadAt(f *os.File, b []byte, off int64) (int, error) {
+	return r.ReadPast(f, nil, b, off)
+}
+
+// ReadPast is ReadAt for what will hardly be read again soon: while most reads have to wait for the device, it is read past the page
+// cache, from direct, which is the same file opened with Direct. That is less work for the kernel, and does not push out what
+// others read. direct may be nil.
+func (r *Reader) ReadPast(f, direct *os.File, b []byte, off int64) (int, error) {
 	if len(b) == 0 || off < 0 {
 		return f.ReadAt(b, off) // nothing to wait for
 	}
@@ -44,6 +51,7 @@ func (r *Reader) ReadAt(f *os.File, b []byte, off int64) (int, error) {
 		if cold < coldMost {
 			r.cold.Store(cold + 1)
 		}
+		direct = nil // the question alone makes the kernel fetch the page into the cache
 	}
 	if ring == nil {
 		r.once.Do(func() {
@@ -53,6 +61,11 @@ func (r *Reader) ReadAt(f *os.File, b []byte, off int64) (int, error) {
 		})
 		if ring = r.ring.Load(); ring == nil {
 			return f.ReadAt(b, off)
+		}
+	}
+	if direct != nil && len(b) <= directMost {
+		if n, err := ring.readDirect(direct, b, off); err == nil {
+			return r.rest(f, b, n, off)
 		}
 	}
 	n, err := ring.read(fd, b, off)

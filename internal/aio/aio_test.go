@@ -35,20 +35,49 @@ func file(t *testing.T, n int) (*os.File, []byte) {
 	return f, want
 }
 
+// past opens f for reads past the page cache; nil where the file system has none.
+func past(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	if Direct == 0 {
+		return nil
+	}
+	direct, err := os.OpenFile(f.Name(), os.O_RDONLY|Direct, 0)
+	if err != nil {
+		t.Logf("without reads past the page cache: %v", err)
+		return nil
+	}
+	t.Cleanup(func() { direct.Close() })
+	return direct
+}
+
 func TestReadAtIsWhatAnOrdinaryReadGives(t *testing.T) {
-	f, want := file(t, 100_000)
+	f, _ := file(t, 100_000)
+	sameAsOrdinary(t, f, nil)
+}
+
+func TestReadPastIsWhatAnOrdinaryReadGives(t *testing.T) {
+	f, _ := file(t, 100_000)
+	sameAsOrdinary(t, f, past(t, f))
+}
+
+func sameAsOrdinary(t *testing.T, f, direct *os.File) {
+	t.Helper()
+	want, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
 	var r Reader
 	defer r.Close()
 	for _, c := range []struct {
 		off  int64
 		size int
-	}{{0, 1}, {0, 100_000}, {4095, 2}, {99_999, 1}, {99_999, 2}, {100_000, 1}, {200_000, 10}, {5, 0}, {-1, 5}} {
+	}{{0, 1}, {0, 100_000}, {4095, 2}, {4096, 4096}, {8000, 32 << 10}, {8000, 32<<10 + 1}, {4095, 32 << 10}, {99_999, 1}, {99_999, 2}, {100_000, 1}, {200_000, 10}, {5, 0}, {-1, 5}} {
 		for _, cached := range []bool{true, false} {
 			if !cached {
 				drop(t, f)
 			}
 			got, b := make([]byte, c.size), make([]byte, c.size)
-			n, err := r.ReadAt(f, got, c.off)
+			n, err := r.ReadPast(f, direct, got, c.off)
 			m, werr := f.ReadAt(b, c.off)
 			if n != m || (err == nil) != (werr == nil) || errors.Is(err, io.EOF) != errors.Is(werr, io.EOF) || !bytes.Equal(got[:n], b[:m]) {
 				t.Errorf("%d bytes at %d: %d, %v; an ordinary read gives %d, %v", c.size, c.off, n, err, m, werr)
@@ -63,6 +92,7 @@ func TestReadAtIsWhatAnOrdinaryReadGives(t *testing.T) {
 // More readers than a ring has room for, of which some find their pages and some do not.
 func TestManyReadersGetTheirOwnBytes(t *testing.T) {
 	f, want := file(t, 8<<20)
+	direct := past(t, f)
 	var r Reader
 	defer r.Close()
 	var wg sync.WaitGroup
@@ -75,7 +105,11 @@ func TestManyReadersGetTheirOwnBytes(t *testing.T) {
 				}
 				got := make([]byte, 1+random.IntN(10_000))
 				off := random.IntN(len(want) - len(got))
-				if n, err := r.ReadAt(f, got, int64(off)); err != nil || n != len(got) || !bytes.Equal(got, want[off:off+n]) {
+				var from *os.File
+				if i%2 == 0 {
+					from = direct
+				}
+				if n, err := r.ReadPast(f, from, got, int64(off)); err != nil || n != len(got) || !bytes.Equal(got, want[off:off+n]) {
 					t.Errorf("%d bytes at %d: %d, %v, or other bytes", len(got), off, n, err)
 					return
 				}

@@ -8,5 +8,7 @@
 // Reads that come at about the same time are handed to the kernel together: in a virtual machine, telling the device is the dearest
 // part of a read. And while most reads have to wait, the page cache is not asked first.
 //
+// ReadPast is for what will hardly be read again: it leaves the page cache to others (O_DIRECT).
+//
 // Most callers need ReadAt alone. A Reader makes its ring, and a goroutine that waits for it, when the first read has to wait.
 package aio

@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Direct opens a file for reads past the page cache.
+const Direct = unix.O_DIRECT
+
 // ringEntries is how many reads may be in flight; one more goes without the ring.
 const ringEntries = 256
 

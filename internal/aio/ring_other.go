@@ -4,6 +4,9 @@ package aio
 
 import "errors"
 
+// Direct opens a file for reads past the page cache. 0: there are none here.
+const Direct = 0
+
 // ring is not to be had here.
 type ring struct{}
 
