@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"stagecache/engine"
@@ -26,6 +27,9 @@ func (x *exchange) keepPost(resp *http.Response) {
 	self := x.scheme + "://" + x.host + x.path + queryPart(x.r.URL.RawQuery)
 	path, query, ok := policy.InvalidationTarget(self, resp.Header["Content-Location"][0])
 	if !ok || path != x.path || query != x.r.URL.RawQuery {
+		return
+	}
+	if policy.RequestDirectives(x.header).NoStore || policy.Oversized(x.header) || saysMore(resp.Request.Header, y.outHeader(true)) {
 		return
 	}
 	y.classify()
@@ -62,6 +66,21 @@ func (x *exchange) keepPost(resp *http.Response) {
 		return
 	}
 	resp.Body = k
+}
+
+// saysMore tells whether a request said anything to the backend that a shared fetch, with the header get, would not have: the answer
+// may then be about that, and is not everybody's. What is about its own body is left aside, and so are codings: an answer in one is
+// not stored.
+func saysMore(post, get http.Header) bool {
+	post = post.Clone()
+	policy.RemoveBodyFields(post)
+	delete(post, "Accept-Encoding")
+	for name, values := range post {
+		if strings.Join(values, "\n") != strings.Join(get[name], "\n") {
+			return true
+		}
+	}
+	return false
 }
 
 // keptBody is a body that is stored when it has been read to its end.
