@@ -41,7 +41,7 @@ var bucketDictionary = []byte("dictionary")
 type dictionary struct {
 	Dictionary
 	content []byte
-	born    time.Duration // uptime
+	born    time.Duration // uptime; negative for one that is older than the process
 }
 
 func (d *Disk) newDictionary(content []byte) *dictionary {
@@ -182,6 +182,17 @@ func (d *Disk) shareDictionary(content []byte, others []*segment) *dictionary {
 		}
 	}
 	return d.newDictionary(content)
+}
+
+// backdate makes dict as old as the oldest segment that carries it: else each start would give it another hour.
+func (d *Disk) backdate(dict *dictionary, found []*segment) {
+	now := d.o.Now()
+	for _, s := range found {
+		if s.dictionary.Load() == dict {
+			age := time.Duration(max(0, now-s.totals.mark)) * time.Millisecond
+			dict.born = min(dict.born, d.uptime()-age)
+		}
+	}
 }
 
 // dictionaryBytes is what dictionaries take in memory, with the tables to pack by.

@@ -152,6 +152,26 @@ func TestSegmentsCarryTheirDictionary(t *testing.T) {
 	}
 }
 
+// Starts do not make a dictionary younger: what it is made of would be handed on for ever.
+func TestADictionaryAgesAcrossStarts(t *testing.T) {
+	l := newLife(t, withDictionaries)
+	putAlike(l, 1, 0, trained)
+	if l.d.dictionary.Load() == nil {
+		t.Fatal("no dictionary")
+	}
+	for minutes := time.Duration(20); minutes <= 40; minutes += 20 {
+		l.now.Add((20 * time.Minute).Milliseconds())
+		l.reopen()
+		dict := l.d.dictionary.Load()
+		if dict == nil {
+			t.Fatal("the dictionary is not handed on")
+		}
+		if age := l.d.uptime() - dict.born; age < minutes*time.Minute || age >= (minutes+1)*time.Minute {
+			t.Errorf("it counts as %v old after %d minutes", age, minutes)
+		}
+	}
+}
+
 // Nothing of a dictionary lies open: there is no plain record here that could show it.
 func TestADictionaryIsSealed(t *testing.T) {
 	l := newLife(t, withDictionaries)

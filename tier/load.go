@@ -68,6 +68,7 @@ func (d *Disk) scan() ([]*segment, error) {
 	slices.SortFunc(out, func(a, b *segment) int { return int(b.id) - int(a.id) })
 	for _, s := range out { // the newest first
 		if dict := s.dictionary.Load(); dict != nil {
+			d.backdate(dict, out)
 			d.dictionary.Store(dict)
 			break
 		}
