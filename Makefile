@@ -32,7 +32,7 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 bench-engine: ## the engine's figures, beside its rivals' (SHORT=1: under 3 minutes)
 	@set -e; sheet=$$(mktemp); trap 'rm -f "$$sheet"' EXIT; \
 	go run ./bench/engine $(short) -sheet "$$sheet"; \
-	(cd bench/peers && $(if $(short),CGO_ENABLED=0) go run . $(short) -sheet "$$sheet"); \
+	(cd bench/peers && $(if $(short),CGO_ENABLED=0) go run . $(short) -sheet "$$sheet" $(if $(short),disk)); \
 	printf '\nall figures of both programs:\n'; cat "$$sheet"
 
 bench-gateway: ## the gateway's figures, beside its rivals' (SHORT=1: under 3 minutes)

@@ -122,16 +122,18 @@ func TestChooseAddsWhatAStageNeeds(t *testing.T) {
 	}
 }
 
-func TestAShortRunDoesWithoutWarmUnlessItIsNamed(t *testing.T) {
-	has := func(only string) bool {
+func TestAShortRunDoesWithoutSomeStagesUnlessTheyAreNamed(t *testing.T) {
+	has := func(only, name string) bool {
 		got, err := choose(only, true)
 		if err != nil || len(got) == 0 {
 			t.Fatalf("-short -only %q: %d stages, %v", only, len(got), err)
 		}
-		return slices.ContainsFunc(got, func(s stage) bool { return s.name == "warm" })
+		return slices.ContainsFunc(got, func(s stage) bool { return s.name == name })
 	}
-	if has("") || !has("warm") {
-		t.Errorf("warm is run: %v unnamed, %v named", has(""), has("warm"))
+	for _, name := range []string{"warm", "compact"} {
+		if has("", name) || !has(name, name) {
+			t.Errorf("%s is run: %v unnamed, %v named", name, has("", name), has(name, name))
+		}
 	}
 }
 

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench/engine", flag.ContinueOnError)
 	dir := flags.String("dir", "", "`folder` on a real disk to work in; a folder of its own is made in it and removed (default: the temporary folder)")
 	corpus := flags.String("corpus", "", "`folder` of JSON payloads for put, warm, cold and steady (default: generated JSON of 1 KiB)")
-	short := flags.Bool("short", false, "under two minutes: smaller stores, fewer rounds, without warm")
+	short := flags.Bool("short", false, "under two minutes: smaller stores, fewer rounds, without warm and compact")
 	size := flags.String("size", "", "`capacity` of the stores, such as 20GB (default: 4GB, with -short 256MB)")
 	memory := flags.String("memory", "0", "`bytes` of memory for the stores; 0: disk only, but for the memory stage")
 	only := flags.String("only", "", "comma-separated `stages` to run (default: all)")
@@ -137,10 +137,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 const minSize = 128_000_000
 
 // choose finds the stages that are named, in their usual order, with what they need before them. A short run, if nothing is
-// named, does without warm: its figure counts beside a rival's, and bench/peers has both.
+// named, does without warm, whose figure counts beside a rival's, and bench/peers has both; and without compact.
 func choose(only string, short bool) ([]stage, error) {
 	if only == "" && short {
-		return slices.DeleteFunc(slices.Clone(stages), func(s stage) bool { return s.name == "warm" }), nil
+		return slices.DeleteFunc(slices.Clone(stages), func(s stage) bool { return s.name == "warm" || s.name == "compact" }), nil
 	}
 	if only == "" {
 		return stages, nil

@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	corpus := flags.String("corpus", "", "`folder` of JSON payloads to store besides generated JSON of 1 KiB")
 	flags.StringVar(&b.traces, "traces", "", "`folder` of *.trace.xz or *.trace files: big-endian 32-bit keys")
 	flags.BoolVar(&b.short, "short", false, "under three minutes: fewer records, fewer rounds, fewer sizes")
-	flags.IntVar(&b.rounds, "rounds", 0, "rounds of disk and memory (default 3)")
+	flags.IntVar(&b.rounds, "rounds", 0, "rounds of disk and memory (default 3, with -short 2)")
 	megabytes := flags.Int64("mb", 0, "`megabytes` of keys and values in one fill (default 1000, with -short 300)")
 	only := flags.String("rivals", "", "comma-separated `names` of the stores on disk to measure, ours included (default: all)")
 	columns := flags.String("columns", "", "comma-separated `names` of the columns of ratio to measure (default: all; fifo tells what others cost)")
@@ -88,6 +88,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	if b.rounds == 0 {
 		b.rounds = 3
+		if b.short {
+			b.rounds = 2
+		}
 	}
 	if *only != "" {
 		b.only = strings.Split(*only, ",")
