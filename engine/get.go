@@ -50,11 +50,12 @@ func (s *Store) touch(g *generation, key []byte) {
 }
 
 func (s *Store) inMemory(g *generation, dst, key []byte, now int64) (Entry, bool) {
-	if s.memory == nil {
+	m := s.memory.Load()
+	if m == nil {
 		return Entry{}, false
 	}
 	h := g.memoryHash(key)
-	out, f, err := s.memory.Get(dst, h)
+	out, f, err := m.Get(dst, h)
 	if err != nil {
 		return Entry{}, false
 	}
@@ -96,7 +97,7 @@ func (s *Store) get(dst, key []byte) (Entry, *generation, error) {
 		return Entry{}, g, ErrMiss
 	}
 	e.Tier = Disk
-	if s.memory != nil {
+	if s.memory.Load() != nil {
 		s.promote(g, key, h, f, blob)
 	}
 	return e, g, nil
@@ -132,7 +133,7 @@ func (s *Store) promote(g *generation, key []byte, h tier.Hash, f tier.Found, bl
 		return
 	}
 	// Memory copies the blob.
-	_ = s.memory.Put(tier.Record{Hash: g.memoryHash(key), Seq: f.Seq, Stamp: f.Stamp, Expires: f.Expires, Plain: f.Plain, Blob: blob})
+	_ = s.memory.Load().Put(tier.Record{Hash: g.memoryHash(key), Seq: f.Seq, Stamp: f.Stamp, Expires: f.Expires, Plain: f.Plain, Blob: blob})
 }
 
 // renew keeps in memory what is asked for. If the key's lock is taken, the next hit will do.
@@ -143,7 +144,7 @@ func (s *Store) renew(g *generation, key []byte, h tier.Hash, f tier.Found) {
 	}
 	defer st.mu.Unlock()
 	if s.gen.Load() == g {
-		s.memory.Renew(h, f)
+		s.memory.Load().Renew(h, f)
 	}
 }
 
@@ -156,9 +157,10 @@ func (s *Store) store(g *generation, key, value []byte, m *Meta, stamp uint64) (
 	r.Blob = appendBlob(make([]byte, 0, len(value)+len(key)+len(m.Path)+MaxTags+fixedSize), value, key, m, now, fresh)
 	h := g.hasher.Sum(key)
 	onDisk := true
-	if s.memory != nil {
+	hot := s.memory.Load()
+	if hot != nil {
 		r.Hash = g.memoryHash(key)
-		if err := s.memory.Put(r); err != nil {
+		if err := hot.Put(r); err != nil {
 			return Entry{}, err
 		}
 		onDisk = retain-now >= shortLived.Milliseconds()
@@ -166,13 +168,13 @@ func (s *Store) store(g *generation, key, value []byte, m *Meta, stamp uint64) (
 	if r.Hash = h; onDisk {
 		r.Labels = labelsOf(m.Path, m.Tags)
 		// A full queue drops the disk copy; the old version is gone from there all the same. The tier counts it.
-		if err := g.disk.Put(r); err != nil && (s.memory == nil || !errors.Is(err, tier.ErrDropped)) {
+		if err := g.disk.Put(r); err != nil && (hot == nil || !errors.Is(err, tier.ErrDropped)) {
 			return Entry{}, err
 		}
 	} else {
 		g.disk.Supersede(h, r.Seq)
 		s.short.add()
 	}
-	s.stores.Add(1)
+	s.noteStore()
 	return Entry{Value: r.Blob[:len(value):len(value)], Stored: msTime(now), Expires: msTime(fresh), Retain: msTime(retain), Plain: m.Plain}, nil
 }

@@ -152,8 +152,8 @@ func (st *stripe) expire() {
 // peek looks for a fresh entry without promoting. The caller holds the key's stripe.
 func (s *Store) peek(g *generation, key []byte) (Entry, bool) {
 	now := s.time.now()
-	if s.memory != nil {
-		if out, f, err := s.memory.Get(nil, g.memoryHash(key)); err == nil {
+	if m := s.memory.Load(); m != nil {
+		if out, f, err := m.Get(nil, g.memoryHash(key)); err == nil {
 			if e, ok := s.admit(g, key, out, f, now); ok && !e.Stale {
 				e.Tier = Memory
 				return e, true
@@ -317,8 +317,8 @@ func (l *Lease) Forget() {
 	if s.closed.Load() || f.ended || g != f.gen {
 		return
 	}
-	if s.memory != nil {
-		s.memory.Drop(g.memoryHash(f.key), noFound)
+	if m := s.memory.Load(); m != nil {
+		m.Drop(g.memoryHash(f.key), noFound)
 	}
 	g.disk.Supersede(g.hasher.Sum(f.key), s.seq.Add(1))
 }

@@ -95,24 +95,18 @@ func (o Options) withDefaults(dir string) (Options, error) {
 
 // Heap is what a store with these options may take of Go's heap at most, with Garbage. The collector lets a heap grow to twice what is
 // alive in it, whatever it costs, unless the process tells it not to: who holds the process to what is configured passes the sum
-// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within an eighth more than its Memory.
+// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within its Memory.
 // What the hot tier takes is not the collector's and does not count.
 func (o Options) Heap() int64 {
 	if o.Capacity == 0 {
 		o.Capacity = defaultCapacity
 	}
 	b := o.budget()
-	return b.index + b.queue + b.flight + b.maps + o.Garbage()
+	return b.index + b.queue + b.flight + b.maps + b.garbage
 }
 
-// Garbage is what of Heap is for garbage: an eighth of Memory.
-func (o Options) Garbage() int64 {
-	if o.Memory == 0 {
-		b := o.budget()
-		return (b.queue + b.flight) / 3
-	}
-	return o.Memory / 8
-}
+// Garbage is what of Heap is for garbage.
+func (o Options) Garbage() int64 { return o.budget().garbage }
 
 // Hot is what a store with these options gives the hot tier, in bytes.
 func (o Options) Hot() int64 {
@@ -122,22 +116,25 @@ func (o Options) Hot() int64 {
 	return o.budget().cache
 }
 
-// budget divides Memory. The write-behind queue gets a sixteenth; what is on its way from there to the disk is packed, sealed
-// and copied once more by bbolt, a commit at a time. The index gets what it needs if entries take 800 bytes each on disk, at
-// most half. What is left is the hot tier's and that of fastcache's maps, which take a ninth of it where entries are small
-// (300 bytes).
-type budget struct{ cache, maps, index, queue, flight int64 }
+// budget divides Memory. The write-behind queue gets a sixteenth; what is on its way from there to the disk is sealed, and copied once
+// more by bbolt, a commit at a time. A tenth is for garbage: more would be the hot tier's loss, less the processor's. The index gets
+// what it needs if entries take 512 bytes each on disk, at most half. What is left is the hot tier's and that of fastcache's maps,
+// which take a ninth of it where entries are small (300 bytes).
+type budget struct{ cache, maps, index, queue, flight, garbage int64 }
 
 func (o *Options) budget() budget {
 	if o.Memory == 0 {
-		return budget{queue: 12 << 20, flight: 24 << 20, index: o.Capacity / entryOnDisk * indexPerEntry}
+		b := budget{queue: 12 << 20, flight: 24 << 20, index: o.Capacity / entryOnDisk * indexPerEntry}
+		b.garbage = (b.queue + b.flight) / 3
+		return b
 	}
 	b := budget{
-		index: min(o.Memory/2, max(4<<20, o.Capacity/entryOnDisk*indexPerEntry)),
-		queue: min(max(o.Memory/16, 4<<20), 64<<20),
+		index:   min(o.Memory/2, max(4<<20, o.Capacity/entryOnDisk*indexPerEntry)),
+		queue:   min(o.Memory/16, 64<<20),
+		garbage: o.Memory / 10,
 	}
-	b.flight = 3 * min(b.queue, 4<<20)
-	left := o.Memory - b.queue - b.flight
+	b.flight = 5 * min(b.queue, 4<<20) / 2
+	left := o.Memory - b.queue - b.flight - b.garbage
 	b.index = min(b.index, left-tier.MinMemory*9/8)
 	left -= b.index
 	b.cache = left * 8 / 9
@@ -145,8 +142,8 @@ func (o *Options) budget() budget {
 	return b
 }
 
-// Of a small entry, as the budget takes it.
+// Of a small entry, as the budget takes it: 1 KiB of JSON, packed with its segment's dictionary, takes 530 bytes.
 const (
-	entryOnDisk   = 800
+	entryOnDisk   = 512
 	indexPerEntry = 16
 )

@@ -86,10 +86,10 @@ func TestBudgetFillsTheDisk(t *testing.T) {
 		{Memory: 48e6, Capacity: 237e9},
 	} {
 		b := o.budget()
-		if sum := b.cache + b.maps + b.index + b.queue + b.flight; sum > o.Memory || b.index > o.Memory/2 || b.cache < tier.MinMemory {
+		if sum := b.cache + b.maps + b.index + b.queue + b.flight + b.garbage; sum > o.Memory || b.index > o.Memory/2 || b.cache < tier.MinMemory {
 			t.Errorf("%d bytes: %+v", o.Memory, b)
 		}
-		if need := o.Capacity / 800 * 15; b.index < min(need, o.Memory/4) {
+		if need := o.Capacity / 530 * 15; b.index < min(need, o.Memory*2/5) {
 			t.Errorf("%d bytes for %d on disk: the index gets %d of %d", o.Memory, o.Capacity, b.index, need)
 		}
 	}

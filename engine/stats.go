@@ -52,8 +52,8 @@ func (s *Store) Stats() Stats {
 		SealedBytes: s.before.sealed.Load() + d.DataWritten, IndexBytes: d.IndexBytes, Segments: d.Segments,
 		Uptime: s.o.Clock.Mono() - s.opened,
 	}
-	if s.memory != nil {
-		st.MemoryBytes += s.memory.Bytes()
+	if m := s.memory.Load(); m != nil {
+		st.MemoryBytes += m.Bytes()
 	}
 	return st
 }

@@ -28,7 +28,7 @@ type Store struct {
 	time *engineTime
 
 	gen    atomic.Pointer[generation]
-	memory *tier.Memory // nil: disk only
+	memory atomic.Pointer[tier.Memory] // nil: disk only; see divide
 	seq    atomic.Uint64
 	leases [leaseStripes]stripe
 
@@ -39,7 +39,10 @@ type Store struct {
 	aside      atomic.Int64    // bytes of what was set aside
 	fixed      atomic.Int64    // bytes of directories, keys and purge list
 	closed     atomic.Bool
-	closing    chan struct{} // closed when Close begins
+	closing    chan struct{}  // closed when Close begins
+	indexRoom  atomic.Int64   // bytes that the index may take
+	grown      chan struct{}  // see divider
+	dividing   sync.WaitGroup // the divider
 	ready      chan struct{}
 	opened     time.Duration // uptime at Open
 
@@ -54,7 +57,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	s := &Store{dir: dir, o: o, root: o.Key, ready: make(chan struct{}), closing: make(chan struct{}), opened: o.Clock.Mono(), time: newEngineTime(o.Clock)}
+	s := &Store{dir: dir, o: o, root: o.Key, ready: make(chan struct{}), closing: make(chan struct{}), grown: make(chan struct{}, 1), opened: o.Clock.Mono(), time: newEngineTime(o.Clock)}
 	s.short.time = s.time
 	for i := range s.leases {
 		s.leases[i].flights = make(map[string]*flight)
@@ -73,6 +76,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	s.indexRoom.Store(o.budget().index)
 	g, err := s.firstGeneration()
 	if err != nil {
 		_ = s.lock.Release() // the error that matters is err
@@ -82,7 +86,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s.seq.Store(seq)
 	s.gen.Store(g)
 	if b := o.budget(); b.cache > 0 {
-		s.memory = tier.NewMemory(b.cache)
+		s.memory.Store(tier.NewMemory(b.cache))
 	}
 	s.clean(g)
 	s.measure(g)
@@ -90,6 +94,9 @@ func Open(dir string, o Options) (*Store, error) {
 		<-g.disk.Loaded()
 		close(s.ready)
 	}()
+	if s.memory.Load() != nil {
+		s.dividing.Go(s.divider)
+	}
 	return s, nil
 }
 
@@ -182,8 +189,9 @@ func (s *Store) Close() error {
 	g := s.gen.Load()
 	err := errors.Join(g.disk.Close(), g.purges.close())
 	s.background.Wait()
-	if s.memory != nil {
-		err = errors.Join(err, s.memory.Close())
+	s.dividing.Wait()
+	if m := s.memory.Load(); m != nil {
+		err = errors.Join(err, m.Close())
 	}
 	return errors.Join(err, s.lock.Release())
 }

@@ -20,8 +20,8 @@ func (s *Store) WhyMissing(key []byte) Absence {
 		return NotKept
 	}
 	g, now := s.gen.Load(), s.time.now()
-	if s.memory != nil {
-		if b, f, err := s.memory.Get(nil, g.memoryHash(key)); err == nil {
+	if m := s.memory.Load(); m != nil {
+		if b, f, err := m.Get(nil, g.memoryHash(key)); err == nil {
 			if p, ok := parseBlob(b); ok && p.isFor(key) {
 				return g.absence(p, f.Stamp, f.Expires, now)
 			}

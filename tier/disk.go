@@ -116,6 +116,7 @@ type Disk struct {
 	diskBytes, written, dataWritten                            atomic.Int64
 	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64
 	quarantinedFiles                                           atomic.Int64 // bytes of files set aside
+	indexLimit                                                 atomic.Int64 // past it the oldest segments are evicted; 0: no limit
 }
 
 // OpenDisk opens the generation directory dir, which must exist, and begins to load its index in the background: until
@@ -128,6 +129,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 		done: make(chan struct{}), closing: make(chan struct{}), stop: make(chan struct{}), loaded: make(chan struct{})}
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
+	d.indexLimit.Store(o.IndexBytes)
 	d.files.most, d.files.close = int64(d.o.OpenFiles), d.closeIdle
 	d.encoding = make(chan *chunk, d.o.QueueBytes/chunkBytes)
 	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })

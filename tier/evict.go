@@ -139,11 +139,16 @@ func (d *Disk) usage() int64 {
 
 // makeRoom evicts until n more bytes fit.
 func (d *Disk) makeRoom(n int64) {
-	for d.usage()+n > d.o.Capacity || d.o.IndexBytes > 0 && d.indexLive() > d.o.IndexBytes {
+	for d.usage()+n > d.o.Capacity || d.indexFull() {
 		if !d.evictOne() {
 			return
 		}
 	}
+}
+
+func (d *Disk) indexFull() bool {
+	limit := d.indexLimit.Load()
+	return limit > 0 && d.indexLive() > limit
 }
 
 // indexLive is what the index would take without dead entries.
@@ -152,8 +157,28 @@ func (d *Disk) indexLive() int64 {
 	for _, s := range d.segments() {
 		n += s.live.Load()
 	}
-	return n * indexSlotSize * 5 / 4
+	return n * indexPerEntry
 }
+
+// indexPerEntry is about what the index takes for an entry: shards are never quite full.
+const indexPerEntry = indexSlotSize * 5 / 4
+
+// IndexNeed is what the index will take when the capacity is used by entries like those that are there, with an eighth to spare. It is known
+// once these use a quarter of the capacity.
+func (d *Disk) IndexNeed() (bytes int64, known bool) {
+	var live, size int64
+	for _, s := range d.segments() {
+		live += s.live.Load()
+		size += s.liveBytes.Load()
+	}
+	if live <= 0 || size < d.o.Capacity/4 {
+		return 0, false
+	}
+	return int64(float64(d.o.Capacity) / float64(size) * float64(live*indexPerEntry) * 9 / 8), true
+}
+
+// LimitIndex sets another IndexBytes.
+func (d *Disk) LimitIndex(bytes int64) { d.indexLimit.Store(bytes) }
 
 // evictOne gives up the segment that is worth least: files set aside, then damaged ones, then the least live time left, then
 // the oldest. That order is what supersede.go relies on.

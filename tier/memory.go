@@ -254,6 +254,9 @@ func (m *Memory) Drop(h Hash, _ Found) {
 	}
 }
 
+// Size is how many bytes of fastcache there are to fill.
+func (m *Memory) Size() int64 { return int64(m.rings * m.ringSize) }
+
 // Bytes is what fastcache has taken from the system.
 func (m *Memory) Bytes() int64 {
 	var s fastcache.Stats
