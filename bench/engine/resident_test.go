@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"stagecache/engine"
 )
 
 // TestTheResidentSetKeepsToTheConfiguration guards against memory that the configured sum does not know of: garbage, maps, buffers in
@@ -29,7 +31,11 @@ func TestTheResidentSetKeepsToTheConfiguration(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Logf("%d resident above %d: %.2f of what is configured", r.Peak-r.Base, r.Base, r.share(memory))
-				if r.share(memory) > 1.2 {
+				most := 1.05
+				if memory == engine.MinMemory {
+					most = 1.15 // what is the same at every size weighs more there
+				}
+				if r.share(memory) > most {
 					t.Errorf("%d bytes are resident above the process's own %d, with %d configured", r.Peak-r.Base, r.Base, memory)
 				}
 				if r.MemoryHits == 0 || r.MemoryBytes < memory/2 {
