@@ -12,7 +12,7 @@ import (
 // those survive; in the order of writing alone none would. (Half of a segment is moved at most, so a few are lost.)
 func TestAskedForOutlivesEviction(t *testing.T) {
 	const capacity, segment, size = 24 << 20, 1 << 20, 20_000
-	d := testDisk(t, t.TempDir(), crypto.NewStageKey("s"), func(o *DiskOptions) {
+	d := testDisk(t, scratch(t), crypto.NewStageKey("s"), func(o *DiskOptions) {
 		o.Capacity, o.SegmentSize, o.Block, o.MaxAge = capacity, segment, true, 10*time.Millisecond
 	})
 	const hot, every = 100, 10 // the hot ones are every tenth of the first records, as they would be among others
