@@ -8,8 +8,10 @@ import (
 
 func main() {
 	counts := flag.String("counts", "", "also write the two numbers to this `file`")
+	slow := flag.Int("slow", 0, "also list the `N` tests that took longest")
 	flag.Parse()
 	r := newReport(os.Stdout)
+	r.slow = *slow
 	err := r.read(os.Stdin)
 	r.finish()
 	if err == nil && *counts != "" {

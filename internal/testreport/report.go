@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +29,14 @@ type report struct {
 	output         map[[2]string]*strings.Builder // by package and test; removed when the test is over
 	failures       map[string]int                 // tests that failed, by package
 	events         int
+	slow           int // how many of the slowest tests finish lists
+	took           []timed
+}
+
+// timed is how long a test took. One that runs others beside each other also waits for its turn.
+type timed struct {
+	name    string
+	seconds float64
 }
 
 func newReport(out io.Writer) *report {
@@ -80,6 +90,9 @@ func (r *report) take(e event) {
 }
 
 func (r *report) endTest(e event, said string) {
+	if r.slow > 0 {
+		r.took = append(r.took, timed{e.Package + ": " + e.Test, e.Elapsed})
+	}
 	switch e.Action {
 	case "pass":
 		r.passed++
@@ -132,6 +145,10 @@ func reason(said string) string {
 func (r *report) finish() {
 	for _, s := range r.skipped {
 		fmt.Fprintln(r.out, "skipped:", s)
+	}
+	slices.SortStableFunc(r.took, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, t := range r.took[:min(r.slow, len(r.took))] {
+		fmt.Fprintf(r.out, "slow: %6.1fs %s\n", t.seconds, t.name)
 	}
 	fmt.Fprintf(r.out, "%d passed, %d failed\n", r.passed, r.failed)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +78,19 @@ func TestReport(t *testing.T) {
 				t.Errorf("the last line is %q", last)
 			}
 		})
+	}
+}
+
+func TestTheSlowestAreListed(t *testing.T) {
+	var text strings.Builder
+	r := newReport(&text)
+	r.slow = 2
+	for i, seconds := range []float64{1, 30, 0, 4} {
+		r.take(event{Action: "pass", Package: "p", Test: fmt.Sprint("Test", i), Elapsed: seconds})
+	}
+	r.finish()
+	if want := "slow:   30.0s p: Test1\nslow:    4.0s p: Test3\n4 passed, 0 failed\n"; text.String() != want {
+		t.Errorf("got\n%swant\n%s", text.String(), want)
 	}
 }
 
