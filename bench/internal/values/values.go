@@ -20,8 +20,14 @@ type Source struct {
 	idAt int // where a generated value holds its number; -1: values repeat as they are
 }
 
-// poolSize is how many different generated values there are besides their numbers.
-const poolSize = 1024
+// There are up to poolMost different generated values besides their numbers, and of large ones as many as poolBytes hold, for what the
+// pool takes of memory is not the measured store's.
+const (
+	poolMost  = 1024
+	poolBytes = 16 << 20
+)
+
+func poolSize(size int) int { return min(max(poolBytes/size, 8), poolMost) }
 
 const idDigits = 16
 
@@ -29,7 +35,7 @@ const idDigits = 16
 func Generate(size int) *Source {
 	s := &Source{Name: fmt.Sprintf("generated JSON of %d bytes", size)}
 	r := rand.New(rand.NewPCG(1, uint64(size))) // not secret: every process has to make the same
-	for range poolSize {
+	for range poolSize(size) {
 		v := product(r, size)
 		s.pool = append(s.pool, v)
 		s.idAt = bytes.Index(v, []byte(strings.Repeat("0", idDigits)))

@@ -9,7 +9,7 @@ import (
 )
 
 func TestGeneratedValuesAreJSONOfThatSizeAndKnowTheirNumber(t *testing.T) {
-	for _, size := range []int{256, 1024, 16384} {
+	for _, size := range []int{256, 1024, 16384, 1_000_000} {
 		s, again := Generate(size), Generate(size)
 		for _, i := range []uint64{0, 1, 1023, 1024, 1<<40 + 7} {
 			v := s.Append(nil, i)
@@ -19,13 +19,16 @@ func TestGeneratedValuesAreJSONOfThatSizeAndKnowTheirNumber(t *testing.T) {
 			if !bytes.Equal(v, again.Append(nil, i)) {
 				t.Errorf("size %d, number %d: another source gives other bytes", size, i)
 			}
-			if !s.Is(v, i) || s.Is(v, i+1) || s.Is(v, i+poolSize) || s.Is(v[:size-1], i) {
+			if !s.Is(v, i) || s.Is(v, i+1) || s.Is(v, i+uint64(poolSize(size))) || s.Is(v[:size-1], i) {
 				t.Errorf("size %d, number %d: Is takes it for another, or another for it", size, i)
 			}
 			v[size-1] ^= 1
 			if s.Is(v, i) {
 				t.Errorf("size %d, number %d: Is does not see a changed byte", size, i)
 			}
+		}
+		if len(s.pool)*size > 2*poolBytes {
+			t.Errorf("size %d: %d values are held", size, len(s.pool))
 		}
 		if s.Mean() != float64(size) {
 			t.Errorf("mean %v, want %d", s.Mean(), size)
