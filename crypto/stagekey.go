@@ -17,8 +17,8 @@ func (g Generation) String() string { return hex.EncodeToString(g[:]) }
 // MarshalText makes a Generation its hexadecimal form in JSON too.
 func (g Generation) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 
-// StageKey is the keys of one generation of one stage. It is safe for concurrent use. Whoever changes it (Rotate,
-// Keep; Rewrap does both) has to seal it again and replace the stage-key file before a segment relies on the change.
+// StageKey is the keys of one generation of one stage. It is safe for concurrent use. Whoever changes it (Rotate;
+// Rewrap does both) has to seal it again and replace the stage-key file before a segment relies on the change.
 type StageKey struct {
 	stage      string
 	generation Generation
@@ -68,7 +68,8 @@ func (s *StageKey) newest() epochKey {
 }
 
 // Rotate adds a new random sealing key, under the next epoch, for the segments to come. Segments of earlier epochs stay
-// readable, and the hash key stays what it is, so that keys on the disk are still found.
+// readable, and the hash key stays what it is, so that keys on the disk are still found. The old sealing keys stay until a
+// flush destroys them with the generation: forgotten too early, one would take the segments under it with it.
 func (s *StageKey) Rotate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,23 +98,6 @@ func (s *StageKey) Rewrap(root *RootKey, replace func(file []byte) error) error 
 	defer s.mu.Unlock()
 	s.epochs = next.epochs
 	return nil
-}
-
-// Keep forgets the sealing keys of all epochs but the given ones and the newest: call it with the epochs that live
-// segments name. Segments of a forgotten epoch cannot be opened any more.
-func (s *StageKey) Keep(epochs ...uint32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	newest := s.newest().epoch
-	var kept []epochKey
-	for _, e := range s.epochs {
-		if e.epoch == newest || slices.Contains(epochs, e.epoch) {
-			kept = append(kept, e)
-		} else {
-			clear(e.key[:]) // under the write lock: nobody derives from it now, and nobody will
-		}
-	}
-	s.epochs = kept
 }
 
 // String names stage, generation and epoch, and no key.

@@ -225,7 +225,7 @@ func (s *StageKey) appendBody(dst []byte) ([]byte, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if len(s.epochs) > maxEpochs {
-		return nil, failf(ErrTooLarge, "the stage key holds %d epochs, more than %d: those without segments have to be forgotten", len(s.epochs), maxEpochs)
+		return nil, failf(ErrTooLarge, "the stage key holds %d epochs, more than %d: a flush begins anew", len(s.epochs), maxEpochs)
 	}
 	dst = append(dst, s.hash[:]...)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(s.epochs)))
