@@ -72,3 +72,91 @@ func isCached(t *testing.T, f *os.File, off int64) bool {
 	}
 	return in[0]&1 != 0
 }
+
+// A start reads what says where records are, never the records: it takes no longer because they are large. What it has read is in the page
+// cache afterwards, with what the system reads ahead.
+func TestAStartReadsNoData(t *testing.T) {
+	for _, crashed := range []bool{false, true} {
+		l := newLife(t, func(o *DiskOptions) { o.SegmentSize = 16 << 20 })
+		if err := l.close(); err != nil {
+			t.Fatal(err)
+		}
+		l.dir = t.TempDir() // pages of /dev/shm are always in memory
+		l.open()
+		const records, size = 400, 100_000
+		for n := range records {
+			l.mustPut(n, uint64(n+1), size, time.Hour)
+			if n%40 == 39 {
+				l.sync()
+			}
+		}
+		if crashed {
+			to := t.TempDir()
+			l.d.writerMu.Lock()
+			if err := os.CopyFS(to, os.DirFS(l.dir)); err != nil {
+				t.Fatal(err)
+			}
+			l.d.writerMu.Unlock()
+			l.d.Discard()
+			l.dir = to
+		} else if err := l.close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range segmentFiles(t, l.dir) {
+			f, err := os.OpenFile(name, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Sync(); err != nil { // dirty pages do not leave the cache
+				t.Fatal(err)
+			}
+			if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+				t.Fatal(err)
+			}
+			if n, of := cachedPages(t, f); n > of/10 {
+				t.Skipf("the file system of the temporary folder keeps %d of %d pages in memory", n, of)
+			}
+			f.Close()
+		}
+		l.open()
+		read, all := 0, 0
+		for _, name := range segmentFiles(t, l.dir) {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, of := cachedPages(t, f)
+			read, all = read+n, all+of
+			f.Close()
+		}
+		t.Logf("crashed %v: %d of %d pages were read", crashed, read, all)
+		if all*os.Getpagesize() < records*size || read > all/4 {
+			t.Errorf("crashed %v: a start read %d of %d pages", crashed, read, all)
+		}
+		for n := range records {
+			l.wantSeq(n, uint64(n+1), "after the start")
+		}
+	}
+}
+
+// cachedPages counts a file's pages that are in the page cache, and all of them.
+func cachedPages(t *testing.T, f *os.File) (cached, all int) {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(m)
+	in := make([]byte, (len(m)+os.Getpagesize()-1)/os.Getpagesize())
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), uintptr(unsafe.Pointer(&in[0]))); errno != 0 {
+		t.Fatal(errno)
+	}
+	for _, b := range in {
+		cached += int(b & 1)
+	}
+	return cached, len(in)
+}
