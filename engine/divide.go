@@ -57,6 +57,6 @@ func (s *Store) divide() {
 		s.leases[i].mu.Lock()
 		defer s.leases[i].mu.Unlock()
 	}
-	s.memory.Store(tier.NewMemory(hot.Size() + spare*8/9))
+	s.memory.Store(tier.NewMemory(hot.Size() + spare*6/7))
 	_ = hot.Close() // fastcache's pool has its blocks now, and the new one takes them from there
 }

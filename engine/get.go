@@ -66,9 +66,6 @@ func (s *Store) inMemory(g *generation, dst, key []byte, now int64) (Entry, bool
 		return Entry{}, false
 	}
 	e.Tier = Memory
-	if f.Old {
-		s.renew(g, key, h, f)
-	}
 	return e, true
 }
 
@@ -134,18 +131,6 @@ func (s *Store) promote(g *generation, key []byte, h tier.Hash, f tier.Found, bl
 	}
 	// Memory copies the blob.
 	_ = s.memory.Load().Put(tier.Record{Hash: g.memoryHash(key), Seq: f.Seq, Stamp: f.Stamp, Expires: f.Expires, Plain: f.Plain, Blob: blob})
-}
-
-// renew keeps in memory what is asked for. If the key's lock is taken, the next hit will do.
-func (s *Store) renew(g *generation, key []byte, h tier.Hash, f tier.Found) {
-	st := s.stripe(key)
-	if !st.mu.TryLock() {
-		return
-	}
-	defer st.mu.Unlock()
-	if s.gen.Load() == g {
-		s.memory.Load().Renew(h, f)
-	}
 }
 
 // store writes a new version to both tiers. The caller holds the key's stripe.

@@ -118,8 +118,8 @@ func (o Options) Hot() int64 {
 
 // budget divides Memory. The write-behind queue gets a sixteenth; what is on its way from there to the disk is sealed, and copied once
 // more by bbolt, a commit at a time. A tenth is for garbage: more would be the hot tier's loss, less the processor's. The index gets
-// what it needs if entries take 512 bytes each on disk, at most half. What is left is the hot tier's and that of fastcache's maps,
-// which take a ninth of it where entries are small (300 bytes).
+// what it needs if entries take 512 bytes each on disk, at most half. What is left is the hot tier's, and for fastcache's maps
+// and the hot tier's lists, which take a seventh of it where entries are small (300 bytes).
 type budget struct{ cache, maps, index, queue, flight, garbage int64 }
 
 func (o *Options) budget() budget {
@@ -135,9 +135,9 @@ func (o *Options) budget() budget {
 	}
 	b.flight = 5 * min(b.queue, 4<<20) / 2
 	left := o.Memory - b.queue - b.flight - b.garbage
-	b.index = min(b.index, left-tier.MinMemory*9/8)
+	b.index = min(b.index, left-(tier.MinMemory*7+5)/6)
 	left -= b.index
-	b.cache = left * 8 / 9
+	b.cache = left * 6 / 7
 	b.maps = left - b.cache
 	return b
 }

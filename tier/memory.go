@@ -2,17 +2,16 @@ package tier
 
 import (
 	"encoding/binary"
+	"sync"
 	"sync/atomic"
 
 	"github.com/VictoriaMetrics/fastcache"
 )
 
-// Memory is a Tier in fastcache. Old entries fall out of its rings by themselves, oldest first; nothing tells.
-//
-// So that what is asked for again outlasts what is asked for once, the rings are divided (S3-FIFO, as far as rings allow). A
-// new entry goes to the entrance, a fifth of them. Who is hit there after a quarter of its way out, and who comes back
-// not long after having fallen out, goes to the main part. There a hit on an entry that has gone most of its way puts it back at the
-// beginning. A hit says when it is time (Found.Old); Renew does it, under the key's lock, which readers do not hold.
+// Memory is a Tier in fastcache, which writes over what came to its rings longest ago, and tells nobody. So that what is asked for
+// again outlasts what is asked for once, the rings are divided (S3-FIFO), and what is written to each of them is listed. A new entry
+// goes to the entrance, a fifth of them; one that comes back not long after it fell out there goes to the main part. What was asked
+// for is written anew to the main part when it is about to be written over: see memchance.go.
 //
 // fastcache drops values of 64 KiB and more, and its own SetBig stores chunks under a hash of the content that any value
 // may share. So larger blobs are chunked here: each chunk under a number that never repeats in the process. A chunk of
@@ -20,19 +19,25 @@ import (
 type Memory struct {
 	cache    *fastcache.Cache
 	chunk    int
-	rings    uint64 // used, from the first on
-	ringSize uint64 // bytes
-	written  [memRings]atomic.Uint64
+	rings    []memRing // used, from the first on
+	ringSize uint64    // bytes
 	entrance memPart
 	main     memPart
 	ghosts   *ghosts
+	locks    [memLocks]memLock
 }
 
 // memPart is some of the rings.
 type memPart struct {
 	first, rings uint64
-	renew        uint64        // bytes that must have come after an entry before a hit renews it
+	written      atomic.Uint64 // bytes, ever
 	chunks       atomic.Uint64 // handed out; they take the rings in turn, so that those of one blob fall out together
+}
+
+// memLock is held while the head of an entry is written or removed.
+type memLock struct {
+	sync.Mutex
+	changes uint64 // Puts and Drops
 }
 
 // Limits of fastcache, and the shares that did best on recorded requests (bench/peers ratio).
@@ -53,19 +58,21 @@ const (
 
 	// entranceShare is the part of the rings that is the entrance.
 	entranceShare = 5
-	// memSlot is how many bytes of memory there are for each ghost.
-	memSlot = 512
+	// ghostSize is how many bytes of memory there are for each ghost.
+	ghostSize = 512
 	// memLargest is the part of the rings that one blob may take at most: else it would push out all others.
 	memLargest = 8
+	memLocks   = 256
 )
 
-// An entry's value ends in a descriptor, so that what is before it can be handed out where it lies:
+// An entry's value ends in a descriptor, so that what is before it can be handed out where it lies. It is the head of an entry with chunks.
 //
-//	blob, if it fits in one chunk | seq 8 | stamp 8 | expires 8 | first chunk 8 | written 8 | blob size 4 | flags 1
+//	blob, if it fits in one chunk | seq 8 | stamp 8 | expires 8 | first chunk 8 | number 8 | blob size 4 | flags 1
 //
-// written is how far the ring had turned: that of the entry, or of its first chunk.
+// number is that in the list of its ring.
 const (
 	memDescriptor = 45
+	memNumberAt   = 13 // from the end
 	memPlain      = 1
 	memChunked    = 2
 	// memOverhead is what an entry takes in its ring besides the blob, fastcache's 4 bytes included.
@@ -73,17 +80,18 @@ const (
 )
 
 // NewMemory takes that many bytes of memory, rounded down to blocks of all its rings, and at least MinMemory. It takes them as it fills,
-// and gives them back when it is closed.
+// and gives them back when it is closed. Its lists and ghosts take a nineteenth more.
 func NewMemory(bytes int64) *Memory {
 	bytes = max(bytes, MinMemory)
 	blocks := (bytes + MemoryStep - 1) / MemoryStep
 	m := &Memory{cache: fastcache.New(int(blocks * MemoryStep)), chunk: memBlock/chunksInBlockSmall - 1 - chunkOverhead,
-		rings: uint64(bytes / (blocks * memBlock)), ringSize: uint64(blocks * memBlock), ghosts: newGhosts(bytes / memSlot)}
+		ringSize: uint64(blocks * memBlock), ghosts: newGhosts(bytes / ghostSize)}
 	if bytes >= smallCache {
 		m.chunk = memBlock/chunksInBlock - 1 - chunkOverhead
 	}
-	m.entrance.rings, m.entrance.renew = m.rings/entranceShare, m.ringSize/4
-	m.main.first, m.main.rings, m.main.renew = m.entrance.rings, m.rings-m.entrance.rings, m.ringSize*3/4
+	m.rings = newMemRings(int(bytes/(blocks*memBlock)), m.ringSize)
+	m.entrance.rings = uint64(len(m.rings)) / entranceShare
+	m.main.first, m.main.rings = m.entrance.rings, uint64(len(m.rings))-m.entrance.rings
 	return m
 }
 
@@ -94,174 +102,204 @@ func (p *memPart) ring(h *Hash) uint64 {
 
 func (p *memPart) chunkRing(n uint64) uint64 { return p.first + n%p.rings }
 
-// Get implements Tier. A hit whose blob fits in one chunk allocates nothing if dst has room.
-func (m *Memory) Get(dst []byte, h Hash) ([]byte, Found, error) {
-	if out, f, ok := m.get(dst, &h, &m.main); ok {
-		return out, f, nil
-	}
-	if out, f, ok := m.get(dst, &h, &m.entrance); ok {
-		return out, f, nil
-	}
-	return dst, Found{}, ErrNotFound
+// memEntry is what a descriptor says, and where it is.
+type memEntry struct {
+	Found
+	ring, number uint64
+	first        uint64 // chunk
+	size         int
+	chunked      bool
 }
 
-func (m *Memory) get(dst []byte, h *Hash, p *memPart) ([]byte, Found, bool) {
-	start := len(dst)
-	ring := p.ring(h)
-	key := aimedKey(h, ring)
-	out := m.cache.Get(dst, key[:])
-	d := out[start:]
-	if len(d) < memDescriptor {
-		return dst, Found{}, false
+// Get implements Tier. A hit whose blob fits in one chunk allocates nothing if dst has room.
+func (m *Memory) Get(dst []byte, h Hash) ([]byte, Found, error) {
+	var e memEntry
+	out, ok := m.get(dst, &h, &m.main, &e)
+	if !ok {
+		if out, ok = m.get(dst, &h, &m.entrance, &e); !ok {
+			return dst, Found{}, ErrNotFound
+		}
 	}
-	blob := d[:len(d)-memDescriptor]
-	d = d[len(blob):]
-	f := Found{
-		Seq:     binary.LittleEndian.Uint64(d),
-		Stamp:   binary.LittleEndian.Uint64(d[8:]),
-		Expires: int64(binary.LittleEndian.Uint64(d[16:])),
-		Plain:   d[44]&memPlain != 0,
+	m.rings[e.ring].ask(e.number)
+	return out, e.Found, nil
+}
+
+// get appends the blob of the entry that p has.
+func (m *Memory) get(dst []byte, h *Hash, p *memPart, e *memEntry) ([]byte, bool) {
+	out, ok := m.head(dst, h, p, e)
+	if !ok || !e.chunked {
+		return out, ok
 	}
-	first, written := binary.LittleEndian.Uint64(d[24:]), binary.LittleEndian.Uint64(d[32:])
-	if d[44]&memChunked == 0 {
-		f.Old = m.written[ring].Load()-written > p.renew
-		return out[:start+len(blob)], f, true
-	}
-	f.Old = m.written[p.chunkRing(first)].Load()-written > p.renew
-	size := int(binary.LittleEndian.Uint32(d[40:]))
-	out = out[:start]
-	for n := first; len(out)-start < size; n++ {
+	for n := e.first; len(out)-len(dst) < e.size; n++ {
 		before := len(out)
 		key := chunkKey(n, p.chunkRing(n))
 		if out = m.cache.Get(out, key[:]); len(out) == before {
-			return dst, Found{}, false // a chunk has fallen out
+			return dst, false // a chunk has fallen out
 		}
 	}
-	return out, f, len(out)-start == size
+	return out, len(out)-len(dst) == e.size
+}
+
+// head reads what lies in one piece, and appends what of the blob is there.
+func (m *Memory) head(dst []byte, h *Hash, p *memPart, e *memEntry) ([]byte, bool) {
+	ring := p.ring(h)
+	key := aimedKey(h, ring)
+	out := m.cache.Get(dst, key[:])
+	n := len(out) - memDescriptor
+	if n < len(dst) {
+		return dst, false
+	}
+	d := out[n:]
+	*e = memEntry{
+		Found: Found{
+			Seq:     binary.LittleEndian.Uint64(d),
+			Stamp:   binary.LittleEndian.Uint64(d[8:]),
+			Expires: int64(binary.LittleEndian.Uint64(d[16:])),
+			Plain:   d[44]&memPlain != 0,
+		},
+		ring: ring, first: binary.LittleEndian.Uint64(d[24:]), number: binary.LittleEndian.Uint64(d[32:]),
+		size: int(binary.LittleEndian.Uint32(d[40:])), chunked: d[44]&memChunked != 0,
+	}
+	return out[:n], true
+}
+
+// head appends e's descriptor to dst, but for its number, which write knows.
+func (e *memEntry) head(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, e.Seq)
+	dst = binary.LittleEndian.AppendUint64(dst, e.Stamp)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.Expires))
+	dst = binary.LittleEndian.AppendUint64(dst, e.first)
+	dst = binary.LittleEndian.AppendUint64(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(e.size))
+	var flags byte
+	if e.Plain {
+		flags |= memPlain
+	}
+	if e.chunked {
+		flags |= memChunked
+	}
+	return append(dst, flags)
 }
 
 // Put implements Tier. Its caller holds the key's lock, and its sequences grow: Memory does not compare them. A blob that
 // is an eighth of the memory or more is not kept.
 func (m *Memory) Put(r Record) error {
-	if uint64(len(r.Blob)) > m.rings*m.ringSize/memLargest {
+	if uint64(len(r.Blob)) > uint64(len(m.rings))*m.ringSize/memLargest {
 		m.Drop(r.Hash, Found{})
 		return nil
 	}
 	to, other := &m.main, &m.entrance
-	if !m.belongs(&r.Hash) {
+	main, asked := m.belongs(&r.Hash)
+	if !main {
 		to, other = other, to
 	}
-	m.set(&r, to)
+	value := getBuffer(0)
+	defer putBuffer(value)
+	left := chancesAtOnce
+	*value = m.prepare((*value)[:0], &r, to, &left)
+	l := m.lock(&r.Hash)
+	defer l.Unlock()
+	l.changes++
+	m.write(&r.Hash, to, *value, asked)
 	// Whatever the other part has is older, and would answer when this has fallen out.
 	key := aimedKey(&r.Hash, other.ring(&r.Hash))
 	m.cache.Del(key[:])
 	return nil
 }
 
-// belongs tells whether a new entry goes to the main part: if an older version is there already, or was in the entrance not long ago,
-// or there is room that was never used.
-func (m *Memory) belongs(h *Hash) bool {
-	ring := m.main.ring(h)
-	if m.written[ring].Load() < m.ringSize {
-		return true
-	}
-	// The clock of ghosts: they live until the entrance has let as much pass as fits in memory.
-	now := m.written[m.entrance.ring(h)].Load() / (m.ringSize * m.rings / m.entrance.rings / ghostLife)
-	if m.ghosts.has(h, now) {
-		return true
-	}
-	if key := aimedKey(h, ring); m.cache.Has(key[:]) {
-		return true
-	}
-	m.ghosts.add(h, now)
-	return false
-}
-
-// set writes an entry to a part.
-func (m *Memory) set(r *Record, p *memPart) {
+// belongs tells whether a new entry goes to the main part: if an older version is there, so that this is not the first time that it is
+// asked for, or was in the entrance not long ago; or if there is room that was never used. asked is how often the older version was
+// asked for.
+func (m *Memory) belongs(h *Hash) (main bool, asked uint32) {
 	room := getBuffer(0)
 	defer putBuffer(room)
-	var flags byte
-	if r.Plain {
-		flags = memPlain
+	var e memEntry
+	for _, p := range [...]*memPart{&m.main, &m.entrance} {
+		out, ok := m.head((*room)[:0], h, p, &e)
+		*room = out
+		if ok {
+			return true, m.rings[e.ring].asked(e.number)
+		}
 	}
-	ring := p.ring(&r.Hash)
-	var first, written uint64
-	if n := (len(r.Blob) + m.chunk - 1) / m.chunk; len(r.Blob)+memDescriptor > m.chunk {
-		flags |= memChunked
+	return m.rings[m.main.ring(h)].end.Load() < m.ringSize || m.ghosts.take(h, m.ghostTime()), 0
+}
+
+// ghostTime is the clock of ghosts: they live until the entrance has let as much pass as fits in memory.
+func (m *Memory) ghostTime() uint64 {
+	return m.entrance.written.Load() / (m.ringSize * uint64(len(m.rings)) / ghostLife)
+}
+
+func (m *Memory) lock(h *Hash) *memLock {
+	l := &m.locks[h[11]]
+	l.Lock()
+	return l
+}
+
+// prepare appends r's value to dst, writes its chunks to p if there are any, and makes room for the value there.
+func (m *Memory) prepare(dst []byte, r *Record, p *memPart, left *int) []byte {
+	var first uint64
+	chunked := len(r.Blob)+memDescriptor > m.chunk
+	if n := (len(r.Blob) + m.chunk - 1) / m.chunk; chunked {
 		first = p.chunks.Add(uint64(n)) - uint64(n)
 		size := (len(r.Blob) + n - 1) / n // of equal size, so that all rings turn at the same pace
 		for i, rest := first, r.Blob; len(rest) > 0; i++ {
 			part := rest[:min(len(rest), size)]
-			ring := p.chunkRing(i)
-			key := chunkKey(i, ring)
-			m.cache.Set(key[:], part)
-			at := m.turn(ring, len(part)+chunkOverhead)
-			if i == first {
-				written = at
-			}
+			m.makeRoom(p, p.chunkRing(i), len(part)+chunkOverhead, left)
+			m.writeChunk(&r.Hash, p, i, part)
 			rest = rest[len(part):]
 		}
-		m.turn(ring, memOverhead)
 	} else {
-		*room = append(*room, r.Blob...)
-		written = m.turn(ring, len(r.Blob)+memOverhead)
+		dst = append(dst, r.Blob...)
 	}
-	d := binary.LittleEndian.AppendUint64(*room, r.Seq)
-	d = binary.LittleEndian.AppendUint64(d, r.Stamp)
-	d = binary.LittleEndian.AppendUint64(d, uint64(r.Expires))
-	d = binary.LittleEndian.AppendUint64(d, first)
-	d = binary.LittleEndian.AppendUint64(d, written)
-	d = binary.LittleEndian.AppendUint32(d, uint32(len(r.Blob)))
-	*room = append(d, flags)
-	key := aimedKey(&r.Hash, ring)
-	m.cache.Set(key[:], *room)
+	e := memEntry{Found: Found{Seq: r.Seq, Stamp: r.Stamp, Expires: r.Expires, Plain: r.Plain}, first: first, size: len(r.Blob), chunked: chunked}
+	dst = e.head(dst)
+	m.makeRoom(p, p.ring(&r.Hash), len(dst)+memOverhead-memDescriptor, left)
+	return dst
 }
 
-// turn counts n bytes that are about to be written to a ring, and what fastcache leaves unused because nothing crosses from
-// one block to the next.
-func (m *Memory) turn(ring uint64, n int) uint64 {
-	for {
-		was := m.written[ring].Load()
-		is := was + uint64(n)
-		if is/memBlock > was/memBlock {
-			is = is/memBlock*memBlock + uint64(n)
-		}
-		if m.written[ring].CompareAndSwap(was, is) {
-			return is
-		}
-	}
+// write writes what prepare made: from now on, p has the entry. The caller holds its lock.
+func (m *Memory) write(h *Hash, p *memPart, value []byte, asked uint32) {
+	ring := p.ring(h)
+	key := aimedKey(h, ring)
+	n := len(value) + memOverhead - memDescriptor
+	p.written.Add(uint64(n))
+	r := &m.rings[ring]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	binary.LittleEndian.PutUint64(value[len(value)-memNumberAt:], r.list(h, n, slotWord(r.next)|asked))
+	m.cache.Set(key[:], value)
 }
 
-// Renew puts an entry that Get found Old at the beginning of the main part, if it is still the version that f speaks of. The caller
-// holds the key's lock, so that no newer version comes in between. A copy in the entrance stays until it falls out: it is the
-// same version, and a Put removes it.
-func (m *Memory) Renew(h Hash, f Found) {
-	room := getBuffer(0)
-	defer putBuffer(room)
-	blob, now, err := m.Get((*room)[:0], h)
-	if *room = blob; err != nil || now.Seq != f.Seq || !now.Old {
-		return
-	}
-	m.set(&Record{Hash: h, Seq: now.Seq, Stamp: now.Stamp, Expires: now.Expires, Plain: now.Plain, Blob: blob}, &m.main)
+func (m *Memory) writeChunk(h *Hash, p *memPart, number uint64, part []byte) {
+	ring := p.chunkRing(number)
+	key := chunkKey(number, ring)
+	p.written.Add(uint64(len(part) + chunkOverhead))
+	r := &m.rings[ring]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list(h, len(part)+chunkOverhead, slotWord(number)|slotChunk)
+	m.cache.Set(key[:], part)
 }
 
 // Drop implements Tier.
 func (m *Memory) Drop(h Hash, _ Found) {
-	for _, p := range []*memPart{&m.main, &m.entrance} {
+	l := m.lock(&h)
+	defer l.Unlock()
+	l.changes++
+	for _, p := range [...]*memPart{&m.main, &m.entrance} {
 		key := aimedKey(&h, p.ring(&h))
 		m.cache.Del(key[:])
 	}
 }
 
 // Size is how many bytes of fastcache there are to fill.
-func (m *Memory) Size() int64 { return int64(m.rings * m.ringSize) }
+func (m *Memory) Size() int64 { return int64(len(m.rings)) * int64(m.ringSize) }
 
-// Bytes is what fastcache has taken from the system.
+// Bytes is what fastcache has taken from the system, and the lists.
 func (m *Memory) Bytes() int64 {
 	var s fastcache.Stats
 	m.cache.UpdateStats(&s)
-	return int64(s.BytesSize) + m.ghosts.bytes()
+	return int64(s.BytesSize) + m.ghosts.bytes() + memRingBytes*int64(len(m.rings))*int64(len(m.rings[0].slots))
 }
 
 // Close gives the memory back to fastcache's pool, from which the process's next caches take theirs.

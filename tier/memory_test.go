@@ -12,17 +12,14 @@ func plainBlob(key, size int) []byte {
 	return bytes.Repeat(binary.LittleEndian.AppendUint64(nil, uint64(key)), size/8)
 }
 
-// play does what the engine does: a hit that is Old is renewed, a miss is put.
+// play does what the engine does: a miss is put.
 func play(t *testing.T, m *Memory, key, size int, seq *uint64) (hit bool) {
 	t.Helper()
 	h := hashOf(key)
-	got, f, err := m.Get(nil, h)
+	got, _, err := m.Get(nil, h)
 	if err == nil {
 		if !bytes.Equal(got, plainBlob(key, size)) {
 			t.Fatalf("key %d answers with other bytes", key)
-		}
-		if f.Old {
-			m.Renew(h, f)
 		}
 		return true
 	}
@@ -87,7 +84,8 @@ func TestMemoryHasOneVersion(t *testing.T) {
 	in := func(p *memPart) (n int) {
 		for key := range keys {
 			h := hashOf(key)
-			if _, _, ok := m.get(nil, &h, p); ok {
+			var e memEntry
+			if _, ok := m.get(nil, &h, p, &e); ok {
 				n++
 			}
 		}
@@ -106,7 +104,9 @@ func TestMemoryHasOneVersion(t *testing.T) {
 		t.Fatalf("%d of %d entries that were there before are in the main part", n, keys)
 	}
 	for i := range 2 * MemoryStep / size { // the main part alone turns
-		m.set(&Record{Hash: hashOf(2_000_000 + i), Seq: seq, Blob: plainBlob(i, size)}, &m.main)
+		h := hashOf(2_000_000 + i)
+		left := 0
+		m.write(&h, &m.main, m.prepare(nil, &Record{Hash: h, Seq: seq, Blob: plainBlob(i, size)}, &m.main, &left), 0)
 	}
 	for key := range keys {
 		if got, _, err := m.Get(nil, hashOf(key)); err == nil && !bytes.Equal(got, plainBlob(10*key+2, size)) {
@@ -118,7 +118,6 @@ func TestMemoryHasOneVersion(t *testing.T) {
 	}
 	for key := range keys {
 		put(key, 3)
-		m.Renew(hashOf(key), Found{Seq: seq, Old: true})
 		m.Drop(hashOf(key), Found{})
 		if _, _, err := m.Get(nil, hashOf(key)); err == nil {
 			t.Fatalf("key %d was dropped and answers", key)
@@ -153,7 +152,7 @@ func TestGhostsRememberForAWhile(t *testing.T) {
 	count := func(from, to int, now uint64) (n int) {
 		for i := from; i < to; i++ {
 			h := hashOf(i)
-			if g.has(&h, now) {
+			if g.take(&h, now) {
 				n++
 			}
 		}
@@ -164,6 +163,11 @@ func TestGhostsRememberForAWhile(t *testing.T) {
 	}
 	if n := count(0, 1000, 100+ghostLife); n != 0 {
 		t.Errorf("%d are remembered for too long", n)
+	}
+	for _, later := range []uint64{1 << 10, 1 << 12, 1 << 15} {
+		if n := count(0, 1000, 100+later); n != 0 {
+			t.Errorf("%d are remembered after %d ticks", n, later)
+		}
 	}
 	if n := count(1000, 11_000, 100); n > 10 {
 		t.Errorf("%d of 10000 that never were are remembered", n)

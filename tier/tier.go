@@ -26,8 +26,7 @@ type Found struct {
 	Stamp   uint64
 	Expires int64
 	Plain   bool
-	Old     bool // Memory: will fall out before long; see Renew
-	at      loc  // where Disk read it; zero: not from a segment
+	at      loc // where Disk read it; zero: not from a segment
 }
 
 // Tier is one place where records live.

@@ -89,13 +89,9 @@ func newMemoryPolicy(size int) *memoryPolicy {
 func (p *memoryPolicy) access(key uint32) (bool, error) {
 	h := hashOf(key)
 	var err error
-	var f tier.Found
-	if p.room, f, err = p.m.Get(p.room[:0], h); err == nil {
+	if p.room, _, err = p.m.Get(p.room[:0], h); err == nil {
 		if binary.BigEndian.Uint32(p.room) != key {
 			return false, errors.New("memory tier answers with another blob")
-		}
-		if f.Old {
-			p.m.Renew(h, f) // as the engine does
 		}
 		return true, nil
 	}
@@ -141,11 +137,10 @@ func hashOf(key uint32) (h tier.Hash) {
 }
 
 // storePolicy is a store with values so large that so many of them are what its memory or its disk has room for. They are random
-// bytes, which do not compress.
+// bytes, each key's its own: what they had in common, a dictionary would pack.
 type storePolicy struct {
 	s          *engine.Store
-	random     []byte
-	size       int
+	value      []byte
 	memoryOnly bool // only what memory answers is a hit
 	room       []byte
 }
@@ -172,28 +167,31 @@ func newStorePolicy(b *bench, entries int, kind storeKind) (*storePolicy, error)
 		return nil, err
 	}
 	o := engine.Options{Key: rootKey(), Capacity: ratioCapacity, Memory: engine.MinMemory, Block: true}
-	p := &storePolicy{size: ratioCapacity/entries - perEntry}
+	p := &storePolicy{}
+	size := ratioCapacity/entries - perEntry
 	switch kind {
 	case roomy:
 		o.Capacity = 2 * maxVolume
-		p.size, p.memoryOnly = int(o.Hot())/entries-perEntryMemory, true
+		size, p.memoryOnly = int(o.Hot())/entries-perEntryMemory, true
 	case diskOnly:
 		o.Memory = 0
 	}
-	o.MaxObject = p.size
-	p.random = make([]byte, p.size+1<<20)
-	r := rand.NewChaCha8([32]byte{1})
-	_, _ = r.Read(p.random) // never fails
+	o.MaxObject = size
+	p.value = make([]byte, size)
 	p.s, err = engine.Open(filepath.Join(dir, "ratio"), o)
 	return p, err
 }
 
 func (p *storePolicy) access(key uint32) (bool, error) {
 	k := binary.BigEndian.AppendUint32([]byte("trace/"), key)
-	want := p.random[key%(1<<20):][:p.size]
+	seed := [32]byte{}
+	copy(seed[:], k)
+	r := rand.NewChaCha8(seed)
 	e, err := p.s.Get(p.room[:0], k)
 	if err == nil {
-		if string(e.Value[:16]) != string(want[:16]) {
+		var want [16]byte
+		_, _ = r.Read(want[:]) // never fails
+		if string(e.Value[:16]) != string(want[:]) {
 			return false, errors.New("engine answers with another value")
 		}
 		p.room = e.Value
@@ -202,7 +200,8 @@ func (p *storePolicy) access(key uint32) (bool, error) {
 	if !errors.Is(err, engine.ErrMiss) {
 		return false, err
 	}
-	return false, fill(context.Background(), p.s, k, want)
+	_, _ = r.Read(p.value)
+	return false, fill(context.Background(), p.s, k, p.value)
 }
 
 func (p *storePolicy) close() error { return p.s.Close() }
