@@ -15,7 +15,7 @@ var (
 
 // What one cell of the table may cost: bytes to write to the disk, and requests.
 const (
-	maxVolume   = 12e9
+	maxVolume   = 24e9
 	maxRequests = 40e6
 )
 

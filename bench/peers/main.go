@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -46,6 +47,7 @@ type bench struct {
 	sources  []*values.Source // the first is the one that every run has
 	traces   string
 	columns  []string // of ratio; none: all
+	shares   []int    // of ratio, in thousandths of the keys
 	profiles string
 	profiled map[string]bool
 	sheet    report.Sheet
@@ -67,6 +69,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	megabytes := flags.Int64("mb", 0, "`megabytes` of keys and values in one fill (default 1000, with -short 300)")
 	only := flags.String("rivals", "", "comma-separated `names` of the stores on disk to measure, ours included (default: all)")
 	columns := flags.String("columns", "", "comma-separated `names` of the columns of ratio to measure (default: all; fifo tells what others cost)")
+	part := flags.String("shares", "", "comma-separated sizes for ratio, in `thousandths` of the keys (default 1,10,50,100,250,500, with -short 10,100)")
 	sheet := flags.String("sheet", "", "`file` to which the figures are appended as well")
 	flags.StringVar(&b.profiles, "profile", "", "`folder` for a processor profile of the first round of each rival")
 	if err := flags.Parse(args); err != nil {
@@ -106,6 +109,19 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			if !slices.ContainsFunc(contestants, func(c contestant) bool { return c.name == name }) {
 				return fmt.Errorf("-columns: there is no %q; see the table of a run without it", name)
 			}
+		}
+	}
+	if b.shares = shares; b.short {
+		b.shares = sharesShort
+	}
+	if *part != "" {
+		b.shares = nil
+		for _, word := range strings.Split(*part, ",") {
+			n, err := strconv.Atoi(word)
+			if err != nil || n < 1 || n > 1000 {
+				return fmt.Errorf("-shares: %q is not a number from 1 to 1000", word)
+			}
+			b.shares = append(b.shares, n)
 		}
 	}
 	if b.profiles != "" {

@@ -60,12 +60,8 @@ func (b *bench) ratioTable(t *trace, behind map[string]worst) error {
 			head = append(head, c.name)
 		}
 	}
-	todo := shares
-	if b.short {
-		todo = sharesShort
-	}
 	var rows [][]string
-	for _, share := range todo {
+	for _, share := range b.shares {
 		row, err := b.ratioRow(t, share, behind)
 		if err != nil {
 			return err
