@@ -329,3 +329,31 @@ func TestUnlinkThatFails(t *testing.T) {
 	l.reopen()
 	l.wantSeq(5, 0, "after a crash, and later")
 }
+
+// A version that is stored between judging a record and queueing it for its move wins: the index has moved on to another place on the
+// disk, and what moves must not take it back.
+func TestStoredBeforeTheMove(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, time.Hour)
+	l.sync()
+	l.sealAll()
+	stored := false
+	judge := func(_ []byte, f Found) ([]uint64, bool) {
+		if f.Seq == 1 && !stored {
+			stored = true
+			l.mustPut(1, 2, 100, time.Hour)
+			l.sync()
+		}
+		return nil, true
+	}
+	if _, err := l.d.Compact(context.Background(), func(SegmentInfo) bool { return true }, judge, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.sync()
+	if !stored {
+		t.Fatal("nothing was moved")
+	}
+	l.wantSeq(1, 2, "stored before the move")
+	l.reopen()
+	l.wantSeq(1, 2, "after a start")
+}
