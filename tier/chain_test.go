@@ -143,11 +143,11 @@ func TestReplacedWhileItMoves(t *testing.T) {
 	l.sync()
 	l.sealAll()
 	l.d.queueMu.Lock()
-	until := l.d.enqueued + 1
+	before := l.d.moving.begun
 	l.d.queueMu.Unlock()
 	replace := func() { // by the writer, between taking the record that moves and looking whether it should
 		l.d.queueMu.Lock()
-		due := l.d.taken == until
+		due := l.d.moving.begun > before
 		l.d.queueMu.Unlock()
 		if due && tick.Swap(nil) != nil {
 			l.mustPut(1, 3, 100, 4*time.Hour)

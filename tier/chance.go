@@ -1,14 +1,13 @@
 package tier
 
 import (
-	"errors"
 	"sync/atomic"
 	"time"
 )
 
 // Second chance: before a segment is given up for capacity, what was asked for since it was written is moved to an active
-// segment. That takes reading and writing, so it happens ahead of need, beside the writer, and is bounded: where it cannot
-// keep up, the writer evicts at once and nothing is moved.
+// segment. That takes reading and writing, so it happens ahead of need, beside the writer, and is bounded. A writer that never rests is held
+// back while it is at work on a victim, so that it does not overtake; it goes on when that takes too long, and evicts at once.
 const (
 	// chanceShare bounds what is moved of a segment to a half: eviction always frees more than it writes.
 	chanceShare = 2
@@ -17,15 +16,46 @@ const (
 	// chanceLeast is the least number of segments in the capacity for which room is made ahead: with fewer, the room ahead
 	// would be a large part of it.
 	chanceLeast = 8
-	chancePause = 100 * time.Millisecond
+	// holdMost is how long what is put waits for one victim.
+	holdMost = time.Second
 )
+
+// movedRoom is what is kept free for what moves out of one victim: half a segment, and by how much files grow at a time.
+func (d *Disk) movedRoom() int64 { return d.segmentSize/chanceShare + d.segmentSize/8 + d.movingRoom() }
 
 // ahead is how much room is kept free for the writer; 0: none, the store is too small.
 func (d *Disk) ahead() int64 {
 	if d.o.Capacity < chanceLeast*d.segmentSize {
 		return 0
 	}
-	return d.segmentSize + maxRound
+	return d.movedRoom() + d.fullRound() + d.segmentSize/2
+}
+
+// crowded tells whether there is something to give up.
+func (d *Disk) crowded() bool {
+	select {
+	case <-d.loaded: // before that, nobody knows what is live
+	default:
+		return false
+	}
+	limit := d.indexLimit.Load()
+	return d.ahead() > 0 && (d.usage()+d.ahead() > d.o.Capacity || limit > 0 && d.indexLive() > limit-limit/32)
+}
+
+// hold is how long what is put still waits for the victim that is at work on; 0: not at all.
+func (d *Disk) hold() time.Duration {
+	since := d.makingAhead.Load()
+	if since == 0 || d.usage()+d.movedRoom()+d.fullRound() <= d.o.Capacity {
+		return 0
+	}
+	return max(0, time.Duration(since)+holdMost-d.uptime())
+}
+
+// checkRoom wakes evictAhead if there is something to do for it.
+func (d *Disk) checkRoom() {
+	if d.crowded() && d.makingAhead.CompareAndSwap(0, d.holdFrom()) {
+		d.makeAhead <- struct{}{} // has room: who takes it says that it is at work no more
+	}
 }
 
 // evictAhead makes room before the writer needs it, until the tier is closed.
@@ -33,26 +63,21 @@ func (d *Disk) evictAhead() {
 	if d.ahead() == 0 {
 		return
 	}
-	tick := time.NewTicker(chancePause)
-	defer tick.Stop()
-	select {
-	case <-d.loaded: // before that, nobody knows what is live
-	case <-d.closing:
-		return
-	}
 	for {
 		select {
 		case <-d.closing:
 			return
-		case <-tick.C:
+		case <-d.makeAhead:
 		}
-		for d.usage()+d.ahead() > d.o.Capacity {
-			if !d.evictWithChance() {
-				break
-			}
+		for d.crowded() && d.evictWithChance() {
+			d.makingAhead.Store(d.holdFrom())
 		}
+		d.makingAhead.Store(0)
+		d.kick()
 	}
 }
+
+func (d *Disk) holdFrom() int64 { return int64(d.uptime()) + 1 }
 
 // evictWithChance moves what was asked for out of the next victim and unlinks it; false: not now.
 func (d *Disk) evictWithChance() bool {
@@ -91,8 +116,8 @@ func (d *Disk) evictVictim() bool {
 			break
 		}
 	}
-	if err := d.flush(); err != nil && !errors.Is(err, ErrClosed) {
-		return false // the disk does not take writes: the writer will evict when it must
+	if d.awaitMoved() != nil {
+		return false // the writer will evict when it must
 	}
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()

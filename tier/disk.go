@@ -75,7 +75,7 @@ type Disk struct {
 	loadedMark  int64  // newest engine time on disk at open
 
 	queueMu    sync.Mutex
-	queueRoom  *sync.Cond // signalled when queueBytes shrinks
+	queueRoom  *sync.Cond // signalled when queueBytes or what moves shrinks, and when a round ends
 	queue      []*pendingRecord
 	enqueued   uint64        // records ever put in the queue
 	queueBytes int64         // reserved: of what waits, and of what is being written
@@ -85,22 +85,24 @@ type Disk struct {
 	closed     bool
 	discarded  bool        // closed without writing what waits
 	tombs      []*shadowed // tombstones owed, never dropped
+	moving     moving
 
 	trainer      trainer
 	dictionary   atomic.Pointer[dictionary]          // for segments to come; nil: none
 	dictionaries [classes]atomic.Pointer[dictionary] // the active segments'; the writer alone stores
 
-	encoding chan *chunk   // for the helpers
-	wake     chan struct{} // the writer looks at the queue
-	sync     chan chan error
-	done     chan struct{} // closed when the writer has ended
-	closing  chan struct{} // closed when Close begins
-	stop     chan struct{} // closed when the writer should finish
-	closeErr error         // set before done is closed
-	helpers  sync.WaitGroup
-	loaded   chan struct{} // closed when the index is complete
-	loadOnce sync.Once
-	unloaded atomic.Uint64 // number of the newest batch that is not in the index yet; 0: all are
+	encoding  chan *chunk   // for the helpers
+	wake      chan struct{} // the writer looks at the queue
+	makeAhead chan struct{} // evictAhead looks at the room
+	sync      chan chan error
+	done      chan struct{} // closed when the writer has ended
+	closing   chan struct{} // closed when Close begins
+	stop      chan struct{} // closed when the writer should finish
+	closeErr  error         // set before done is closed
+	helpers   sync.WaitGroup
+	loaded    chan struct{} // closed when the index is complete
+	loadOnce  sync.Once
+	unloaded  atomic.Uint64 // number of the newest batch that is not in the index yet; 0: all are
 
 	// Owned by the writer.
 	active    [classes]*segment
@@ -112,6 +114,8 @@ type Disk struct {
 	strays    []*segment              // guarded by writerMu: files that may hold records which the index does not know
 	stray     atomic.Pointer[segment] // the one of them that lasts longest
 	compactMu sync.Mutex              // one compaction at a time
+	// makingAhead is the uptime since which evictAhead is at work on a victim, and a nanosecond more; 0: it is not.
+	makingAhead atomic.Int64
 
 	diskBytes, written, dataWritten                            atomic.Int64
 	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64
@@ -125,7 +129,7 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	if o.Keys == nil || o.Now == nil || o.Capacity <= 0 {
 		return nil, errors.New("tier: Keys, Now and Capacity must be set")
 	}
-	d := &Disk{dir: dir, o: o, start: time.Now(), wake: make(chan struct{}, 1), sync: make(chan chan error),
+	d := &Disk{dir: dir, o: o, start: time.Now(), wake: make(chan struct{}, 1), makeAhead: make(chan struct{}, 1), sync: make(chan chan error),
 		done: make(chan struct{}), closing: make(chan struct{}), stop: make(chan struct{}), loaded: make(chan struct{})}
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()

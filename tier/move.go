@@ -84,10 +84,9 @@ func (d *Disk) moveChosen(s *segment, list []chosen, judge Judge, moved *atomic.
 			continue
 		}
 		p.moved = moved
-		if !d.reserveWait(p.room()) {
-			return ErrClosed
+		if err := d.setMoving(p); err != nil {
+			return err
 		}
-		d.enqueue(p)
 	}
 	return nil
 }

@@ -139,20 +139,6 @@ func (d *Disk) reserve(n int64) bool {
 	return false
 }
 
-// reserveWait waits for room; false: closed.
-func (d *Disk) reserveWait(n int64) bool {
-	d.queueMu.Lock()
-	defer d.queueMu.Unlock()
-	for !d.closed {
-		if d.roomFor(n) {
-			d.queueBytes += n
-			return true
-		}
-		d.queueRoom.Wait()
-	}
-	return false
-}
-
 func (d *Disk) roomFor(n int64) bool { return d.queueBytes == 0 || d.queueBytes+n <= d.o.QueueBytes }
 
 func (d *Disk) release(n int64) {
@@ -164,7 +150,7 @@ func (d *Disk) release(n int64) {
 
 func (d *Disk) enqueue(p *pendingRecord) {
 	d.queueMu.Lock()
-	if len(d.queue) == 0 {
+	if d.nothingWaits() {
 		d.queueSince = d.uptime()
 	}
 	d.queue = append(d.queue, p)
@@ -193,24 +179,27 @@ func (d *Disk) kick() {
 	}
 }
 
-// take removes up to maxRound bytes of records from the queue, and all tombstones owed.
-func (d *Disk) take() ([]*pendingRecord, []*shadowed) {
+// take removes what moves, with fresh up to maxRound bytes with it from the queue, and all tombstones owed.
+func (d *Disk) take(fresh bool) ([]*pendingRecord, []*shadowed) {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
+	recs, moving := d.takeMoving()
 	var n int
 	var bytes int64
-	for n < len(d.queue) && bytes < maxRound {
+	for fresh && n < len(d.queue) && moving+bytes < maxRound {
 		bytes += d.queue[n].size
 		n++
 	}
-	recs := d.queue[:n:n]
+	recs = append(recs, d.queue[:n]...)
 	for _, p := range recs {
 		p.taken = true
 	}
 	d.queue = d.queue[n:]
 	d.taken += uint64(n)
 	d.waiting -= bytes
-	d.open = nil // some of its records may be among them, so it may not grow any more
+	if n > 0 {
+		d.open = nil // some of its records may be among them, so it may not grow any more
+	}
 	if len(d.queue) == 0 {
 		d.queue = nil
 	}
@@ -219,12 +208,24 @@ func (d *Disk) take() ([]*pendingRecord, []*shadowed) {
 	return recs, tombs
 }
 
+// nothingWaits tells whether a round would have nothing to do. The caller holds queueMu.
+func (d *Disk) nothingWaits() bool { return len(d.queue)+len(d.tombs)+len(d.moving.list) == 0 }
+
 // due is how long the writer may still wait; 0: a round is due now; negative: nothing to do.
 func (d *Disk) due() time.Duration {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
-	if len(d.queue) == 0 && len(d.tombs) == 0 {
+	if d.moving.await > d.moving.begun {
+		return 0
+	}
+	if d.nothingWaits() {
 		return -1
+	}
+	if d.moving.bytes >= d.movingRoom() {
+		return 0
+	}
+	if hold := d.hold(); hold > 0 {
+		return hold
 	}
 	if d.waiting >= d.fullRound() {
 		return 0

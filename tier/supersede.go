@@ -66,7 +66,7 @@ func addShadow(shadows []shadow, s *segment) []shadow {
 // owe adds a tombstone to those that the next round writes.
 func (d *Disk) owe(t *shadowed) {
 	d.queueMu.Lock()
-	if len(d.queue) == 0 && len(d.tombs) == 0 {
+	if d.nothingWaits() {
 		d.queueSince = d.uptime()
 	}
 	d.tombs = append(d.tombs, t)

@@ -22,7 +22,7 @@ func (d *Disk) write() {
 			wait = retryAfter / 4
 		}
 		if wait == 0 {
-			_ = d.round() // reported where it happened; what is owed stays owed
+			_ = d.round(false) // reported where it happened; what is owed stays owed
 		}
 		if wait < 0 {
 			wait = time.Hour
@@ -36,6 +36,7 @@ func (d *Disk) write() {
 			d.writerMu.Lock()
 			d.keepHouse()
 			d.writerMu.Unlock()
+			d.checkRoom()
 		case answer := <-d.sync:
 			answer <- d.drain(false)
 		case <-d.stop:
@@ -65,18 +66,19 @@ func (d *Disk) drain(all bool) error {
 		return nil
 	}
 	d.queueMu.Lock()
-	until := d.enqueued
+	until, moving := d.enqueued, len(d.moving.list) > 0
 	d.queueMu.Unlock()
-	for d.taken < until || all && d.due() >= 0 {
-		if err := d.round(); err != nil {
+	for d.taken < until || moving || all && d.due() >= 0 {
+		if err := d.round(true); err != nil {
 			return err
 		}
+		moving = false // a round takes all of it
 	}
 	d.queueMu.Lock()
 	owed := len(d.tombs) > 0
 	d.queueMu.Unlock()
 	if owed {
-		return d.round()
+		return d.round(true)
 	}
 	return nil
 }
@@ -142,11 +144,13 @@ type work struct {
 	tombs []tombstone
 }
 
-// round writes one batch per class that has something.
-func (d *Disk) round() error {
+// round writes one batch per class that has something. What was put is not held back if all is set.
+func (d *Disk) round(all bool) error {
+	defer d.checkRoom()
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()
-	recs, owed := d.take()
+	recs, owed := d.take(all || d.hold() == 0)
+	defer d.endRound()
 	now := d.o.Now()
 	d.rotate()
 	var todo [classes]work
@@ -218,12 +222,18 @@ func (d *Disk) skip(p *pendingRecord) bool {
 // from then on until the round is over: an eviction may take an active segment, and the round is about to write to them.
 func (d *Disk) prepareSegments(todo *[classes]work) error {
 	var n int64
+	fresh := false
 	for c := range todo {
 		for _, p := range todo[c].recs {
 			n += p.size
+			fresh = fresh || p.from == nil
 		}
 	}
-	d.makeRoom(max(n, maxRound))
+	room := n
+	if fresh {
+		room = max(n, d.fullRound())
+	}
+	d.makeRoom(room + d.segmentSize/16)
 	if d.usage()+n > d.o.Capacity+d.segmentSize {
 		return errFull // what is being removed is not gone yet, or a record is larger than the whole tier
 	}
@@ -410,7 +420,9 @@ func (d *Disk) finish(recs []*pendingRecord) {
 			continue
 		}
 		p.finished = true
-		n += p.room()
+		if p.from == nil {
+			n += p.room()
+		}
 	}
 	if n > 0 {
 		d.release(n)
