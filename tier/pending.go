@@ -150,7 +150,7 @@ func (d *Disk) release(n int64) {
 
 func (d *Disk) enqueue(p *pendingRecord) {
 	d.queueMu.Lock()
-	if d.nothingWaits() {
+	if len(d.queue) == 0 {
 		d.queueSince = d.uptime()
 	}
 	d.queue = append(d.queue, p)
