@@ -4,12 +4,16 @@ import "stagecache/tier"
 
 // How a store divides its memory between the index and the hot tier. Nobody knows beforehand what entries take on disk, so the index is
 // promised what small ones need (see budget), and the hot tier begins with the rest. Once enough is stored to tell, the hot tier gets
-// what the index will not need. It begins empty then, for fastcache does not grow: the disk answers what it held. It is never made smaller:
-// fastcache does not give memory back either. Entries that become smaller later on are evicted before the capacity is used, until the next start.
+// what the index will not need. It begins empty then, for fastcache does not grow: the disk answers what it held, and what was in memory alone is a miss. It is never made smaller:
+// fastcache does not give memory back either. Should entries become much smaller later on, some are evicted before the capacity is used, until the
+// next start divides anew.
 
 const (
 	// divideEvery is after how many stores it is looked at again.
 	divideEvery = 4096
+	// leastIndex is the part of its promise that the index keeps in any case, enough for entries of 2 KiB: what comes may be smaller than
+	// what was stored first.
+	leastIndex = 4
 	// worthIt is the share of what the hot tier has that it must gain to begin anew.
 	worthIt = 4
 )
@@ -45,6 +49,7 @@ func (s *Store) divide() {
 	}
 	defer s.flushMu.Unlock()
 	need, known := s.gen.Load().disk.IndexNeed()
+	need = max(need, s.o.budget().index/leastIndex)
 	spare := s.indexRoom.Load() - need
 	hot := s.memory.Load()
 	if !known || s.closed.Load() || spare < hot.Size()/worthIt {
@@ -52,11 +57,11 @@ func (s *Store) divide() {
 	}
 	s.indexRoom.Store(need)
 	s.gen.Load().disk.LimitIndex(need)
-	// Whoever writes to the hot tier holds a key's lock. With all of them held, nobody writes to one that is closed.
+	s.memory.Store(tier.NewMemory(hot.Size() + spare*6/7))
+	// Who writes to the hot tier loads it under its key's lock. Once each of those was free, nobody writes to the old one any more.
 	for i := range s.leases {
 		s.leases[i].mu.Lock()
-		defer s.leases[i].mu.Unlock()
+		s.leases[i].mu.Unlock() //lint:ignore SA2001 only waited for
 	}
-	s.memory.Store(tier.NewMemory(hot.Size() + spare*6/7))
-	_ = hot.Close() // fastcache's pool has its blocks now, and the new one takes them from there
+	_ = hot.Close()
 }

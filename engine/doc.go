@@ -16,7 +16,8 @@
 //	}
 //
 // Every stored entry goes to memory at once and to a bounded write-behind queue for the disk. Get looks in memory, then on
-// disk; what it finds on disk is copied back to memory. A record is on disk about one second after its Put at the latest;
+// disk; what it finds on disk is copied back to memory. A record is on disk about one second after its Put, two where
+// the store is full and is written to without a pause;
 // a crash before that loses it, and then the version before it may answer once more until it expires.
 //
 // Purges and flushes are durable before they return. A purge is not a scan: it writes what was purged, with the value of a

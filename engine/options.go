@@ -95,7 +95,8 @@ func (o Options) withDefaults(dir string) (Options, error) {
 
 // Heap is what a store with these options may take of Go's heap at most, with Garbage. The collector lets a heap grow to twice what is
 // alive in it, whatever it costs, unless the process tells it not to: who holds the process to what is configured passes the sum
-// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within its Memory.
+// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within its Memory: at the
+// beginning by this limit, and once the hot tier has got what the index leaves because the garbage is held to Garbage (debug.SetGCPercent).
 // What the hot tier takes is not the collector's and does not count.
 func (o Options) Heap() int64 {
 	if o.Capacity == 0 {
@@ -117,7 +118,7 @@ func (o Options) Hot() int64 {
 }
 
 // budget divides Memory. The write-behind queue gets a sixteenth; what is on its way from there to the disk is sealed, and copied once
-// more by bbolt, a commit at a time. A tenth is for garbage: more would be the hot tier's loss, less the processor's. The index gets
+// more by bbolt, a commit at a time, and so is what moves between segments. A tenth is for garbage: more would be the hot tier's loss, less the processor's. The index gets
 // what it needs if entries take 512 bytes each on disk, at most half. What is left is the hot tier's, and for fastcache's maps
 // and the hot tier's lists, which take a seventh of it where entries are small (300 bytes).
 type budget struct{ cache, maps, index, queue, flight, garbage int64 }
@@ -133,7 +134,7 @@ func (o *Options) budget() budget {
 		queue:   min(o.Memory/16, 64<<20),
 		garbage: o.Memory / 10,
 	}
-	b.flight = 5 * min(b.queue, 4<<20) / 2
+	b.flight = 3 * min(b.queue, 4<<20)
 	left := o.Memory - b.queue - b.flight - b.garbage
 	b.index = min(b.index, left-(tier.MinMemory*7+5)/6)
 	left -= b.index

@@ -1,6 +1,7 @@
 package tier
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -16,11 +17,11 @@ const (
 	// chanceLeast is the least number of segments in the capacity for which room is made ahead: with fewer, the room ahead
 	// would be a large part of it.
 	chanceLeast = 8
-	// holdMost is how long what is put waits for one victim.
+	// holdMost is how long a round of what is put waits for victims.
 	holdMost = time.Second
 )
 
-// movedRoom is what is kept free for what moves out of one victim: half a segment, and by how much files grow at a time.
+// movedRoom is what is kept free for what moves out of one victim: half a segment, and by how much the files of two classes grow at a time.
 func (d *Disk) movedRoom() int64 { return d.segmentSize/chanceShare + d.segmentSize/8 + d.movingRoom() }
 
 // ahead is how much room is kept free for the writer; 0: none, the store is too small.
@@ -42,18 +43,22 @@ func (d *Disk) crowded() bool {
 	return d.ahead() > 0 && (d.usage()+d.ahead() > d.o.Capacity || limit > 0 && d.indexLive() > limit-limit/32)
 }
 
-// hold is how long what is put still waits for the victim that is at work on; 0: not at all.
+// hold is how long what is put still waits for evictAhead; 0: not at all. The caller holds queueMu.
 func (d *Disk) hold() time.Duration {
-	since := d.makingAhead.Load()
-	if since == 0 || d.usage()+d.movedRoom()+d.fullRound() <= d.o.Capacity {
+	limit := d.indexLimit.Load()
+	if !d.makingAhead.Load() || d.usage()+d.movedRoom()+d.fullRound() <= d.o.Capacity && (limit == 0 || d.indexLive() < limit-limit/64) {
 		return 0
 	}
-	return max(0, time.Duration(since)+holdMost-d.uptime())
+	now := d.uptime()
+	if d.heldSince == 0 {
+		d.heldSince = now + 1
+	}
+	return max(0, d.heldSince+holdMost-now)
 }
 
 // checkRoom wakes evictAhead if there is something to do for it.
 func (d *Disk) checkRoom() {
-	if d.crowded() && d.makingAhead.CompareAndSwap(0, d.holdFrom()) {
+	if d.crowded() && d.makingAhead.CompareAndSwap(false, true) {
 		d.makeAhead <- struct{}{} // has room: who takes it says that it is at work no more
 	}
 }
@@ -70,14 +75,11 @@ func (d *Disk) evictAhead() {
 		case <-d.makeAhead:
 		}
 		for d.crowded() && d.evictWithChance() {
-			d.makingAhead.Store(d.holdFrom())
 		}
-		d.makingAhead.Store(0)
+		d.makingAhead.Store(false)
 		d.kick()
 	}
 }
-
-func (d *Disk) holdFrom() int64 { return int64(d.uptime()) + 1 }
 
 // evictWithChance moves what was asked for out of the next victim and unlinks it; false: not now.
 func (d *Disk) evictWithChance() bool {
@@ -94,10 +96,14 @@ func (d *Disk) evictVictim() bool {
 	if s == nil || !s.is(stateSealed) {
 		return false // the writer sees to active and damaged ones
 	}
+	if given, blocked := d.giveUpAside(); given || blocked {
+		return given
+	}
 	d.leaveCopies(s)
 	room := s.liveBytes.Load() / chanceShare
 	now := d.o.Now()
 	moved := new(atomic.Int64)
+	var err error
 	for _, ref := range s.batches {
 		if d.isClosed() {
 			return false
@@ -112,11 +118,15 @@ func (d *Disk) evictVictim() bool {
 			room -= int64(e.size)
 			return true
 		}
-		if err := d.moveBatch(s, ref, asked, d.o.Judge, moved); err != nil {
+		if err = d.moveBatch(s, ref, asked, d.o.Judge, moved); err != nil {
 			break
 		}
 	}
-	if d.awaitMoved() != nil {
+	if !errors.Is(err, errNoWrites) {
+		err = d.awaitMoved() // what could not be read goes with the segment
+	}
+	if err != nil {
+		d.forgetMoving()
 		return false // the writer will evict when it must
 	}
 	d.writerMu.Lock()
@@ -131,4 +141,17 @@ func (d *Disk) evictVictim() bool {
 	d.evicted.Add(s.live.Load())
 	d.unlink(s)
 	return true
+}
+
+// giveUpAside gives up what was set aside, which goes first. blocked: a file that should be gone is still there, and nothing may go before it.
+func (d *Disk) giveUpAside() (given, blocked bool) {
+	d.writerMu.Lock()
+	defer d.writerMu.Unlock()
+	if !d.removeLeft() {
+		return false, true
+	}
+	if d.usage()+d.ahead() <= d.o.Capacity {
+		return false, false // it is the index that is full
+	}
+	return d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside(), false
 }

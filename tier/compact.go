@@ -91,6 +91,7 @@ func (d *Disk) Compact(ctx context.Context, want func(SegmentInfo) bool, judge J
 			progress(c)
 		}
 		if err := d.compactSegment(ctx, s, judge, &c, progress); err != nil {
+			d.forgetMoving()
 			return c, err
 		}
 		c.SegmentsDone++

@@ -27,7 +27,7 @@ type DiskOptions struct {
 	MaxBlob     int           // largest blob; 0: 1 MiB and a little
 	SegmentSize int64         // 0: a 64th of the capacity, 8 to 512 MiB
 	QueueBytes  int64         // blobs waiting to be written, and what they are encoded to; 0: 12 MiB
-	MaxAge      time.Duration // a record waits no longer to be committed; 0: 500 ms
+	MaxAge      time.Duration // a record waits no longer to be committed, unless room is being made (holdMost); 0: 500 ms
 	Block       bool          // Put waits for room in the queue instead of dropping
 	IndexBytes  int64         // past it the oldest segments are evicted; 0: no limit
 	OpenFiles   int           // descriptors for reading; 0: 512
@@ -86,6 +86,7 @@ type Disk struct {
 	discarded  bool        // closed without writing what waits
 	tombs      []*shadowed // tombstones owed, never dropped
 	moving     moving
+	heldSince  time.Duration // uptime since which what is put is held back, and a nanosecond more; 0: it is not
 
 	trainer      trainer
 	dictionary   atomic.Pointer[dictionary]          // for segments to come; nil: none
@@ -105,17 +106,16 @@ type Disk struct {
 	unloaded  atomic.Uint64 // number of the newest batch that is not in the index yet; 0: all are
 
 	// Owned by the writer.
-	active    [classes]*segment
-	taken     uint64                  // records taken from the queue so far
-	brokenAt  atomic.Int64            // uptime of the last failed commit
-	lost      atomic.Pointer[error]   // why records were lost since the last Sync
-	broken    atomic.Bool             // the last commit failed: drop until the next try
-	writerMu  sync.Mutex              // serialises rounds, evictions and compaction's unlinking
-	strays    []*segment              // guarded by writerMu: files that may hold records which the index does not know
-	stray     atomic.Pointer[segment] // the one of them that lasts longest
-	compactMu sync.Mutex              // one compaction at a time
-	// makingAhead is the uptime since which evictAhead is at work on a victim, and a nanosecond more; 0: it is not.
-	makingAhead atomic.Int64
+	active      [classes]*segment
+	taken       uint64                  // records taken from the queue so far
+	brokenAt    atomic.Int64            // uptime of the last failed commit
+	lost        atomic.Pointer[error]   // why records were lost since the last Sync
+	broken      atomic.Bool             // the last commit failed: drop until the next try
+	writerMu    sync.Mutex              // serialises rounds, evictions and compaction's unlinking
+	strays      []*segment              // guarded by writerMu: files that may hold records which the index does not know
+	stray       atomic.Pointer[segment] // the one of them that lasts longest
+	compactMu   sync.Mutex              // one compaction at a time
+	makingAhead atomic.Bool             // evictAhead is at work, or about to be
 
 	diskBytes, written, dataWritten                            atomic.Int64
 	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64

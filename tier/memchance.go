@@ -7,8 +7,12 @@ package tier
 // Who does this is about to write something else, and holds no lock. So another writer may be faster and write over what is being judged:
 // then it has fallen out. Nor does what is written anew ever replace something newer: memLock.changes tells.
 
-// chancesAtOnce bounds what one Put may write besides its own.
-const chancesAtOnce = 32
+// One Put writes chanceBytes besides its own at most, or twice its own, for all of it is in memory at once and the Put's key is locked. However
+// small an entry is, it counts as chanceEntry.
+const (
+	chanceBytes = 1 << 20
+	chanceEntry = chanceBytes / 32
+)
 
 // makeRoom judges what n bytes would be written over.
 func (m *Memory) makeRoom(p *memPart, ring uint64, n int, left *int) {
@@ -50,7 +54,8 @@ func (m *Memory) judge(h *Hash, p *memPart, word uint32, left *int) {
 	if word&slotChunk > 0 {
 		asked = r.asked(e.number)
 	}
-	if asked == 0 || *left == 0 {
+	cost := max(e.size, chanceEntry)
+	if asked == 0 || *left < cost {
 		if e.chunked { // what is left of it is no use
 			key := aimedKey(h, e.ring)
 			m.cache.Del(key[:])
@@ -68,7 +73,7 @@ func (m *Memory) judge(h *Hash, p *memPart, word uint32, left *int) {
 		return
 	}
 
-	*left--
+	*left -= cost
 	asked--
 	if p == &m.entrance {
 		asked = 0

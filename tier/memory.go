@@ -80,7 +80,7 @@ const (
 )
 
 // NewMemory takes that many bytes of memory, rounded down to blocks of all its rings, and at least MinMemory. It takes them as it fills,
-// and gives them back when it is closed. Its lists and ghosts take a nineteenth more.
+// and gives them back when it is closed. Its lists and ghosts take an eighteenth more.
 func NewMemory(bytes int64) *Memory {
 	bytes = max(bytes, MinMemory)
 	blocks := (bytes + MemoryStep - 1) / MemoryStep
@@ -195,7 +195,7 @@ func (m *Memory) Put(r Record) error {
 	}
 	value := getBuffer(0)
 	defer putBuffer(value)
-	left := chancesAtOnce
+	left := max(chanceBytes, 2*len(r.Blob))
 	*value = m.prepare((*value)[:0], &r, to, &left)
 	l := m.lock(&r.Hash)
 	defer l.Unlock()

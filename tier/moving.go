@@ -7,11 +7,12 @@ import "errors"
 //
 // All of it is guarded by queueMu.
 type moving struct {
-	list  []*pendingRecord
-	bytes int64  // of list
-	begun uint64 // rounds of the writer
-	ended uint64
-	await uint64 // the round that somebody waits for
+	list   []*pendingRecord
+	bytes  int64  // of list
+	begun  uint64 // rounds of the writer
+	ended  uint64
+	failed uint64 // the last one that did
+	await  uint64 // the round that somebody waits for
 }
 
 // movingRoom is how many bytes may wait.
@@ -22,14 +23,12 @@ func (d *Disk) setMoving(p *pendingRecord) error {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
 	m := &d.moving
-	for m.bytes >= d.movingRoom() {
-		if err := d.cannotMove(); err != nil {
-			return err
-		}
+	err := d.cannotMove()
+	for ; err == nil && m.bytes >= d.movingRoom(); err = d.cannotMove() {
 		d.queueRoom.Wait()
 	}
-	if d.closed {
-		return ErrClosed
+	if err != nil {
+		return err
 	}
 	if d.nothingWaits() {
 		d.queueSince = d.uptime()
@@ -39,6 +38,15 @@ func (d *Disk) setMoving(p *pendingRecord) error {
 		d.kick()
 	}
 	return nil
+}
+
+// forgetMoving lets go of what waits: it stays where it is. For who is about to try again from the beginning, for a record that is set moving
+// twice would take its own second copy for one that was replaced.
+func (d *Disk) forgetMoving() {
+	d.queueMu.Lock()
+	d.moving.list, d.moving.bytes = nil, 0
+	d.queueMu.Unlock()
+	d.queueRoom.Broadcast()
 }
 
 var errNoWrites = errors.New("the disk does not take writes")
@@ -64,19 +72,23 @@ func (d *Disk) takeMoving() (recs []*pendingRecord, bytes int64) {
 	return recs, bytes
 }
 
-func (d *Disk) endRound() {
+func (d *Disk) endRound(err error) {
 	d.queueMu.Lock()
 	d.moving.ended = d.moving.begun
+	if err != nil {
+		d.moving.failed = d.moving.begun
+	}
 	d.queueMu.Unlock()
 	d.queueRoom.Broadcast()
 }
 
-// awaitMoved returns when all that was set moving is written, and all tombstones owed as well, or with the reason why not.
+// awaitMoved returns when all that was set moving is written, and all tombstones that were owed by then, or with the reason why not. What
+// a round comes to owe itself is not waited for: a segment that goes in its turn needs none (see supersede.go).
 func (d *Disk) awaitMoved() error {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
 	m := &d.moving
-	round := m.begun // that may be at work on it
+	ended, round := m.ended, m.begun // which may be at work on it
 	if len(m.list)+len(d.tombs) > 0 {
 		round++
 		m.await = round
@@ -88,7 +100,7 @@ func (d *Disk) awaitMoved() error {
 		}
 		d.queueRoom.Wait()
 	}
-	if d.broken.Load() {
+	if m.failed > ended {
 		return errNoWrites
 	}
 	return nil

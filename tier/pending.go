@@ -179,14 +179,15 @@ func (d *Disk) kick() {
 	}
 }
 
-// take removes what moves, with fresh up to maxRound bytes with it from the queue, and all tombstones owed.
-func (d *Disk) take(fresh bool) ([]*pendingRecord, []*shadowed) {
+// take removes what moves, up to maxRound bytes with it from the queue unless that is held back, and all tombstones owed.
+func (d *Disk) take(all bool) ([]*pendingRecord, []*shadowed) {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
+	fresh := all || d.hold() == 0
 	recs, moving := d.takeMoving()
 	var n int
 	var bytes int64
-	for fresh && n < len(d.queue) && moving+bytes < maxRound {
+	for fresh && n < len(d.queue) && (n == 0 || moving+bytes < maxRound) {
 		bytes += d.queue[n].size
 		n++
 	}
@@ -198,6 +199,7 @@ func (d *Disk) take(fresh bool) ([]*pendingRecord, []*shadowed) {
 	d.taken += uint64(n)
 	d.waiting -= bytes
 	if n > 0 {
+		d.heldSince = 0
 		d.open = nil // some of its records may be among them, so it may not grow any more
 	}
 	if len(d.queue) == 0 {

@@ -54,7 +54,7 @@ func (d *Disk) Stats() DiskStats {
 		s.metaMu.Unlock()
 	}
 	d.queueMu.Lock()
-	st.QueueBytes = d.queueBytes
+	st.QueueBytes = d.queueBytes + d.moving.bytes
 	d.queueMu.Unlock()
 	return st
 }

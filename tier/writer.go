@@ -145,12 +145,12 @@ type work struct {
 }
 
 // round writes one batch per class that has something. What was put is not held back if all is set.
-func (d *Disk) round(all bool) error {
+func (d *Disk) round(all bool) (err error) {
 	defer d.checkRoom()
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()
-	recs, owed := d.take(all || d.hold() == 0)
-	defer d.endRound()
+	recs, owed := d.take(all)
+	defer func() { d.endRound(err) }()
 	now := d.o.Now()
 	d.rotate()
 	var todo [classes]work
@@ -161,7 +161,7 @@ func (d *Disk) round(all bool) error {
 		c := classOf(p.Expires - now)
 		todo[c].recs = append(todo[c].recs, p)
 	}
-	err := d.prepareSegments(&todo)
+	err = d.prepareSegments(&todo)
 	if err == nil {
 		err = d.bury(&todo, owed, now)
 	}
