@@ -134,3 +134,34 @@ func TestMemorySecondChanceBringsNoOldVersion(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestOnePutWritesLittleAgain guards the time and the memory that a Put takes where all that it is written over was asked for: that is bounded
+// in bytes, not in entries.
+func TestOnePutWritesLittleAgain(t *testing.T) {
+	const size = 300_000
+	m := NewMemory(MemoryStep)
+	defer m.Close()
+	var seq uint64
+	blob := make([]byte, size)
+	put := func(key, size int) {
+		seq++
+		_ = m.Put(Record{Hash: hashOf(key), Seq: seq, Blob: blob[:size]})
+	}
+	const n = 3 * MemoryStep / size
+	most := uint64(0)
+	for k := range n {
+		before := m.main.written.Load() + m.entrance.written.Load()
+		put(k, size)
+		most = max(most, m.main.written.Load()+m.entrance.written.Load()-before)
+		for range slotAsked {
+			blob, _, _ = m.Get(blob[:0], hashOf(k))
+		}
+		blob = blob[:size]
+	}
+	if most < 2*size {
+		t.Errorf("a Put wrote %d bytes at most: nothing was written again, so this shows nothing", most)
+	}
+	if bound := uint64(size + chanceBytes + chanceBytes/4); most > bound {
+		t.Errorf("a Put wrote %d bytes, more than %d", most, bound)
+	}
+}

@@ -14,14 +14,16 @@ type memRing struct {
 	first uint64        // that one's number
 	next  uint64        // the next one's
 	slots []memSlot
+	words []atomic.Uint32 // of the slots, apart from them: readers change these, and a cache line holds sixteen
 }
 
 // memSlot stands for a piece: an entry, its head, or a chunk.
 type memSlot struct {
 	hash Hash
-	size uint32        // with what was left unused before it
-	word atomic.Uint32 // slotWord, slotChunk, and how often it was asked for (not of a chunk); readers change it
+	size uint32 // with what was left unused before it
 }
+
+// A slot's word is slotWord, slotChunk, and how often it was asked for (not of a chunk).
 
 const (
 	slotAsked  = 3 // and no more than that
@@ -29,7 +31,7 @@ const (
 	slotDigits = 3 // of the word, below its number
 	// memSlotSize is how many bytes of a ring there are for each slot. Where pieces are smaller, they are judged before their time.
 	memSlotSize  = 512
-	memRingBytes = int64(unsafe.Sizeof(memSlot{}))
+	memRingBytes = int64(unsafe.Sizeof(memSlot{}) + unsafe.Sizeof(atomic.Uint32{}))
 )
 
 // slotWord is the word of number, as much of it as there is room for.
@@ -37,9 +39,9 @@ func slotWord(number uint64) uint32 { return uint32(number << slotDigits) }
 
 func newMemRings(n int, size uint64) []memRing {
 	rings, slots := make([]memRing, n), int(size/memSlotSize)
-	all := make([]memSlot, n*slots)
+	all, words := make([]memSlot, n*slots), make([]atomic.Uint32, n*slots)
 	for i := range rings {
-		rings[i].slots = all[i*slots : (i+1)*slots]
+		rings[i].slots, rings[i].words = all[i*slots:(i+1)*slots], words[i*slots:(i+1)*slots]
 	}
 	return rings
 }
@@ -63,13 +65,15 @@ func (r *memRing) list(h *Hash, n int, word uint32) uint64 {
 	number := r.next
 	s := r.slot(number)
 	s.hash, s.size = *h, uint32(is-end)
-	s.word.Store(word)
+	r.word(number).Store(word)
 	r.next++
 	r.end.Store(is)
 	return number
 }
 
 func (r *memRing) slot(number uint64) *memSlot { return &r.slots[number%uint64(len(r.slots))] }
+
+func (r *memRing) word(number uint64) *atomic.Uint32 { return &r.words[number%uint64(len(r.words))] }
 
 func (r *memRing) unlist() *memSlot {
 	s := r.slot(r.first)
@@ -86,21 +90,21 @@ func (r *memRing) take(n int, ringSize uint64) (h Hash, word uint32, ok bool) {
 	if listed == 0 || listed < uint64(len(r.slots)) && after(r.end.Load(), n) <= r.tail+ringSize {
 		return h, 0, false
 	}
-	s := r.unlist()
-	return s.hash, s.word.Load(), true
+	word = r.word(r.first).Load()
+	return r.unlist().hash, word, true
 }
 
 // ask counts that an entry was asked for, unless its slot has become another's.
 func (r *memRing) ask(number uint64) {
-	s := r.slot(number)
-	if w := s.word.Load(); w&slotAsked < slotAsked && w&^slotAsked == slotWord(number) {
-		s.word.CompareAndSwap(w, w+1) // else somebody counted at the same time
+	word := r.word(number)
+	if w := word.Load(); w&slotAsked < slotAsked && w&^slotAsked == slotWord(number) {
+		word.CompareAndSwap(w, w+1) // else somebody counted at the same time
 	}
 }
 
 // asked is how often an entry was asked for.
 func (r *memRing) asked(number uint64) uint32 {
-	if w := r.slot(number).word.Load(); w&^slotAsked == slotWord(number) {
+	if w := r.word(number).Load(); w&^slotAsked == slotWord(number) {
 		return w & slotAsked
 	}
 	return 0
@@ -108,8 +112,8 @@ func (r *memRing) asked(number uint64) uint32 {
 
 // excuse forgets that an entry was asked for.
 func (r *memRing) excuse(number uint64) {
-	s := r.slot(number)
-	if w := s.word.Load(); w&^slotAsked == slotWord(number) {
-		s.word.CompareAndSwap(w, w&^slotAsked)
+	word := r.word(number)
+	if w := word.Load(); w&^slotAsked == slotWord(number) {
+		word.CompareAndSwap(w, w&^slotAsked)
 	}
 }
