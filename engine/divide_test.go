@@ -53,7 +53,7 @@ func TestHotTierGetsWhatTheIndexLeaves(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 	r.sync()
-	r.s.divide() // what the divider found going on may have kept it from it
+	divideNow(r.s)
 	after, need := r.s.memory.Load().Size(), r.s.indexRoom.Load()
 	if after < before*6/5 || after-before > index-need {
 		t.Errorf("the hot tier had %d bytes and has %d; the index was promised %d and needs %d", before, after, index, need)
@@ -65,16 +65,12 @@ func TestHotTierGetsWhatTheIndexLeaves(t *testing.T) {
 	if st.IndexBytes > need || st.Entries < keys {
 		t.Errorf("the index takes %d of %d bytes for %d entries", st.IndexBytes, need, st.Entries)
 	}
-	r.s.divide()
+	divideNow(r.s)
 	if again := r.s.memory.Load().Size(); again != after {
 		t.Errorf("divided once more: %d, then %d", after, again)
 	}
 	r.reopen() // what is stored tells a start at once
-	for range 100 {
-		if r.s.divide(); r.s.memory.Load().Size() > before {
-			break
-		}
-	}
+	divideNow(r.s)
 	if again := r.s.memory.Load().Size(); again != after {
 		t.Errorf("after a start: %d, before it %d", again, after)
 	}
@@ -91,8 +87,15 @@ func TestSmallEntriesKeepTheirIndex(t *testing.T) {
 	if _, known := r.s.gen.Load().disk.IndexNeed(); !known {
 		t.Fatal("a quarter of the capacity is used, and nothing is known")
 	}
-	r.s.divide()
+	divideNow(r.s)
 	if after := r.s.memory.Load().Size(); after != before {
 		t.Errorf("the hot tier had %d bytes and has %d", before, after)
 	}
+}
+
+// divideNow divides, or waits until the store's own goroutine, which may be at it, has done so.
+func divideNow(s *Store) {
+	s.divide()
+	s.flushMu.Lock()
+	s.flushMu.Unlock() //lint:ignore SA2001 only waited for
 }
