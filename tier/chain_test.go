@@ -47,15 +47,21 @@ func (l *life) compact(ctx context.Context, ids ...uint64) error {
 	return err
 }
 
-// A version that its owner dropped still kept an older one dead. What is put next does not know it, so a tombstone has to.
-func TestWhatADroppedVersionKeptDead(t *testing.T) {
-	l := newLife(t, nil)
+// twoVersions stores key 1 twice, each in a sealed segment of its own.
+func (l *life) twoVersions() {
+	l.t.Helper()
 	l.mustPut(1, 1, 100, 2*time.Hour)
 	l.sync()
 	l.sealAll()
 	l.mustPut(1, 2, 100, 3*time.Hour) // outlives the first one's segment: no tombstone
 	l.sync()
 	l.sealAll()
+}
+
+// A version that its owner dropped still kept an older one dead. What is put next does not know it, so a tombstone has to.
+func TestWhatADroppedVersionKeptDead(t *testing.T) {
+	l := newLife(t, nil)
+	l.twoVersions()
 	_, f, err := l.d.Get(nil, hashOf(1))
 	if err != nil {
 		t.Fatal(err)
@@ -136,12 +142,7 @@ func TestReplacedWhileItMoves(t *testing.T) {
 			return now()
 		}
 	})
-	l.mustPut(1, 1, 100, 2*time.Hour)
-	l.sync()
-	l.sealAll()
-	l.mustPut(1, 2, 100, 3*time.Hour) // outlives the first one's segment: no tombstone
-	l.sync()
-	l.sealAll()
+	l.twoVersions()
 	l.d.queueMu.Lock()
 	before := l.d.moving.begun
 	l.d.queueMu.Unlock()

@@ -39,14 +39,12 @@ func (d *Disk) crowded() bool {
 	default:
 		return false
 	}
-	limit := d.indexLimit.Load()
-	return d.ahead() > 0 && (d.usage()+d.ahead() > d.o.Capacity || limit > 0 && d.indexLive() > limit-limit/32)
+	return d.ahead() > 0 && (!d.fits(d.ahead()) || d.indexFull(2))
 }
 
 // hold is how long what is put still waits for evictAhead; 0: not at all. The caller holds queueMu.
 func (d *Disk) hold() time.Duration {
-	limit := d.indexLimit.Load()
-	if !d.makingAhead.Load() || d.usage()+d.movedRoom()+d.fullRound() <= d.o.Capacity && (limit == 0 || d.indexLive() < limit-limit/64) {
+	if !d.makingAhead.Load() || d.fits(d.movedRoom()+d.fullRound()) && !d.indexFull(1) {
 		return 0
 	}
 	now := d.uptime()
@@ -96,7 +94,7 @@ func (d *Disk) evictVictim() bool {
 	if s == nil || !s.is(stateSealed) {
 		return false // the writer sees to active and damaged ones
 	}
-	if given, blocked := d.giveUpAside(); given || blocked {
+	if given, blocked := d.clearAway(); given || blocked {
 		return given
 	}
 	d.leaveCopies(s)
@@ -143,15 +141,13 @@ func (d *Disk) evictVictim() bool {
 	return true
 }
 
-// giveUpAside gives up what was set aside, which goes first. blocked: a file that should be gone is still there, and nothing may go before it.
-func (d *Disk) giveUpAside() (given, blocked bool) {
+// clearAway does what comes before any victim. given: what was set aside made room. blocked: a file that should be gone is still there, and
+// nothing may go before it.
+func (d *Disk) clearAway() (given, blocked bool) {
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()
 	if !d.removeLeft() {
 		return false, true
 	}
-	if d.usage()+d.ahead() <= d.o.Capacity {
-		return false, false // it is the index that is full
-	}
-	return d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside(), false
+	return !d.fits(d.ahead()) && d.giveUpAside(), false // else it is the index that is full
 }

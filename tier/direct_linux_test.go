@@ -45,7 +45,7 @@ func TestTheFirstReadGoesPastThePageCache(t *testing.T) {
 			if _, _, err := l.d.Get(nil, h); err != nil {
 				t.Fatal(err)
 			}
-			at, _ := l.d.index.Lookup(&h, false)
+			at, _ := l.d.index.Lookup(&h)
 			if n >= settled && isCached(t, l.d.segs[at.seg].Load().file, int64(at.off)+8192) {
 				cached++
 			}

@@ -221,7 +221,7 @@ func (d *Disk) Get(dst []byte, h Hash) ([]byte, Found, error) {
 }
 
 // Touch says that h was asked for and answered from elsewhere: an eviction counts it as if it had been read here.
-func (d *Disk) Touch(h Hash) { d.index.Lookup(&h, true) }
+func (d *Disk) Touch(h Hash) { d.index.Ask(&h) }
 
 // read fetches and opens the record at l. Whatever is wrong with it, the answer is a miss and the neighbours stay. What was asked for
 // before (again) may be asked for once more: that is worth a place in the page cache.
@@ -296,7 +296,7 @@ func (d *Disk) Current(h Hash, f Found) bool {
 	if p := d.shardOf(&h).get(&h); p != nil {
 		return p.Seq == f.Seq
 	}
-	l, ok := d.index.Lookup(&h, false)
+	l, ok := d.index.Lookup(&h)
 	return ok && l == f.at
 }
 

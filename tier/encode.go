@@ -23,9 +23,6 @@ type chunk struct {
 
 // join adds p to the open chunk, and returns the chunk if that closes it. The caller holds queueMu.
 func (d *Disk) join(p *pendingRecord) *chunk {
-	if p.from != nil {
-		return nil // encoded as it is
-	}
 	c := d.open
 	if c == nil {
 		c = new(chunk)

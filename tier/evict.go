@@ -139,16 +139,20 @@ func (d *Disk) usage() int64 {
 
 // makeRoom evicts until n more bytes fit.
 func (d *Disk) makeRoom(n int64) {
-	for d.usage()+n > d.o.Capacity || d.indexFull() {
+	for !d.fits(n) || d.indexFull(0) {
 		if !d.evictOne() {
 			return
 		}
 	}
 }
 
-func (d *Disk) indexFull() bool {
+// fits tells whether there is room for n more bytes.
+func (d *Disk) fits(n int64) bool { return d.usage()+n <= d.o.Capacity }
+
+// indexFull tells whether the index would take more than its limit, less so many 64ths of that.
+func (d *Disk) indexFull(less int64) bool {
 	limit := d.indexLimit.Load()
-	return limit > 0 && d.indexLive() > limit
+	return limit > 0 && d.indexLive() > limit-limit*less/64
 }
 
 // indexLive is what the index would take without dead entries.
@@ -183,7 +187,7 @@ func (d *Disk) LimitIndex(bytes int64) { d.indexLimit.Store(bytes) }
 // evictOne gives up the segment that is worth least: files set aside, then damaged ones, then the least live time left, then
 // the oldest. That order is what supersede.go relies on.
 func (d *Disk) evictOne() bool {
-	if d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside() {
+	if d.giveUpAside() {
 		return true
 	}
 	if !d.removeLeft() {
@@ -205,6 +209,9 @@ func (d *Disk) evictOne() bool {
 	d.unlink(victim)
 	return true
 }
+
+// giveUpAside gives up some of what was set aside, which goes first; false: there is nothing.
+func (d *Disk) giveUpAside() bool { return d.o.Reclaim != nil && d.o.Reclaim() || d.removeAside() }
 
 // Evict gives up what is worth least; false: there is nothing. For a caller that needs room on a full disk.
 func (d *Disk) Evict() bool {

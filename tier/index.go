@@ -107,13 +107,13 @@ func (s *indexShard) find(fp uint32) (i int, found bool) {
 	}
 }
 
-// Lookup returns where h lies. asked: somebody wants it, which an eviction takes into account.
-func (x *index) Lookup(h *Hash, asked bool) (loc, bool) {
-	l, _, ok := x.lookup(h, asked)
+// Lookup returns where h lies.
+func (x *index) Lookup(h *Hash) (loc, bool) {
+	l, _, ok := x.lookup(h, false)
 	return l, ok
 }
 
-// Ask is Lookup for who wants the entry; again tells that somebody did before.
+// Ask is Lookup for who wants the entry, which an eviction takes into account; again tells that somebody did before.
 func (x *index) Ask(h *Hash) (l loc, again, ok bool) { return x.lookup(h, true) }
 
 func (x *index) lookup(h *Hash, asked bool) (l loc, again, ok bool) {
@@ -138,7 +138,7 @@ func (x *index) lookup(h *Hash, asked bool) (l loc, again, ok bool) {
 
 // At tells whether h lies at l.
 func (x *index) At(h *Hash, l loc) bool {
-	at, found := x.Lookup(h, false)
+	at, found := x.Lookup(h)
 	return found && at == l
 }
 

@@ -42,7 +42,7 @@ func TestIndexAllocPerEntry(t *testing.T) {
 		if i%16 != 0 {
 			continue // a sixteenth tells enough
 		}
-		if l, ok := x.Lookup(&h, false); !ok || l.off != uint32(i) {
+		if l, ok := x.Lookup(&h); !ok || l.off != uint32(i) {
 			lost++
 		}
 	}

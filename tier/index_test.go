@@ -74,7 +74,7 @@ func TestIndexIsAMap(t *testing.T) {
 					model[h] = to
 				}
 			case op < 17:
-				x.Lookup(&h, true)
+				x.Ask(&h)
 			case op < 18:
 				dead[uint16(slotFirst+r.IntN(6))] = true
 			default:
@@ -87,12 +87,12 @@ func TestIndexIsAMap(t *testing.T) {
 				clear(dead) // their numbers are used again
 			}
 			for h, l := range model {
-				if got, ok := x.Lookup(&h, false); (!ok || got != l) && !dead[l.seg] {
+				if got, ok := x.Lookup(&h); (!ok || got != l) && !dead[l.seg] {
 					t.Fatalf("seed %d, step %d: %x is at %v, %v; want %v", seed, step, h[:8], got, ok, l)
 				}
 			}
 			if h := crowded(r); !hasKey(model, h) {
-				if l, ok := x.Lookup(&h, false); ok && !dead[l.seg] {
+				if l, ok := x.Lookup(&h); ok && !dead[l.seg] {
 					t.Fatalf("seed %d, step %d: %x is at %v, and should not be", seed, step, h[:8], l)
 				}
 			}
@@ -139,7 +139,7 @@ func TestLoadingInAnyOrder(t *testing.T) {
 			}
 			x.FinishLoading()
 			for h, e := range want {
-				got, ok := x.Lookup(&h, false)
+				got, ok := x.Lookup(&h)
 				if ok != (e.l.seg != slotTomb) {
 					t.Fatalf("seed %d: %x: found %v, want %+v", seed, h[:8], ok, e)
 				}
@@ -180,14 +180,14 @@ func TestSupersedeWhileLoading(t *testing.T) {
 				t.Fatal("the older version was loaded")
 			}
 		}
-		if _, ok := x.Lookup(&h, false); ok {
+		if _, ok := x.Lookup(&h); ok {
 			t.Fatal("found")
 		}
 		if _, _, inserted := x.Insert(&h, loc{slotFirst, 30, 20}, 8); !inserted {
 			t.Fatal("the version that supersedes was kept out")
 		}
 		x.FinishLoading()
-		if l, ok := x.Lookup(&h, false); !ok || l.off != 30 {
+		if l, ok := x.Lookup(&h); !ok || l.off != 30 {
 			t.Fatalf("%v %v", l, ok)
 		}
 	}
@@ -206,7 +206,7 @@ func TestRemoveWhileLoading(t *testing.T) {
 		t.Fatal("the older version was loaded")
 	}
 	x.FinishLoading()
-	if l, ok := x.Lookup(&h, false); ok {
+	if l, ok := x.Lookup(&h); ok {
 		t.Fatalf("found at %v", l)
 	}
 }
@@ -290,8 +290,8 @@ func TestLoadAllIsLoadItemByItem(t *testing.T) {
 		many.FinishLoading()
 		for i := range 200 {
 			h := hashOf(i)
-			got, ok := many.Lookup(&h, false)
-			if want, wok := one.Lookup(&h, false); got != want || ok != wok {
+			got, ok := many.Lookup(&h)
+			if want, wok := one.Lookup(&h); got != want || ok != wok {
 				t.Fatalf("seed %d: %d lies at %v, %v; want %v, %v", seed, i, got, ok, want, wok)
 			}
 		}

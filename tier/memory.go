@@ -184,7 +184,7 @@ func (e *memEntry) head(dst []byte) []byte {
 // Put implements Tier. Its caller holds the key's lock, and its sequences grow: Memory does not compare them. A blob that
 // is an eighth of the memory or more is not kept.
 func (m *Memory) Put(r Record) error {
-	if uint64(len(r.Blob)) > uint64(len(m.rings))*m.ringSize/memLargest {
+	if int64(len(r.Blob)) > m.Size()/memLargest {
 		m.Drop(r.Hash, Found{})
 		return nil
 	}
@@ -226,7 +226,7 @@ func (m *Memory) belongs(h *Hash) (main bool, asked uint32) {
 
 // ghostTime is the clock of ghosts: they live until the entrance has let as much pass as fits in memory.
 func (m *Memory) ghostTime() uint64 {
-	return m.entrance.written.Load() / (m.ringSize * uint64(len(m.rings)) / ghostLife)
+	return m.entrance.written.Load() / (uint64(m.Size()) / ghostLife)
 }
 
 func (m *Memory) lock(h *Hash) *memLock {

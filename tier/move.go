@@ -96,7 +96,7 @@ func (d *Disk) moveChosen(s *segment, list []chosen, judge Judge, moved *atomic.
 // work in.
 func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Judge, now int64) (p *pendingRecord, grave bool) {
 	e := c.e
-	cur, known := d.index.Lookup(&e.hash, false)
+	cur, known := d.index.Lookup(&e.hash)
 	if e.expires <= now {
 		if known && cur == c.at && d.index.RemoveAt(&e.hash, c.at) {
 			d.account(c.at, -1)

@@ -41,8 +41,14 @@ func newPending(p *pendingRecord) *pendingRecord {
 	return p
 }
 
-// room is what it takes of the queue: a blob waits until it is committed, and half of its size is for what it is encoded to.
-func (p *pendingRecord) room() int64 { return p.size + int64(len(p.Blob)/2) }
+// room is what it takes of the queue: a blob waits until it is committed, and half of its size is for what it is encoded to. What moves
+// waits elsewhere.
+func (p *pendingRecord) room() int64 {
+	if p.from != nil {
+		return 0
+	}
+	return p.size + int64(len(p.Blob)/2)
+}
 
 type pendingShard struct {
 	mu sync.RWMutex

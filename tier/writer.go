@@ -190,7 +190,7 @@ func (d *Disk) skip(p *pendingRecord) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if p.from != nil {
-		l, ok := d.index.Lookup(&p.Hash, false)
+		l, ok := d.index.Lookup(&p.Hash)
 		if !ok {
 			// What replaced it waits, and may not be on the disk before the copy that stays behind goes with its segment.
 			d.owe(&shadowed{hash: p.Hash, seq: p.Seq + 1, expires: p.Expires})
@@ -420,9 +420,7 @@ func (d *Disk) finish(recs []*pendingRecord) {
 			continue
 		}
 		p.finished = true
-		if p.from == nil {
-			n += p.room()
-		}
+		n += p.room()
 	}
 	if n > 0 {
 		d.release(n)
