@@ -57,7 +57,7 @@ func (s *Store) divide() {
 	}
 	s.indexRoom.Store(need)
 	s.gen.Load().disk.LimitIndex(need)
-	s.memory.Store(tier.NewMemory(hot.Size() + spare*6/7))
+	s.memory.Store(tier.NewMemory(hot.Size() + hotOf(spare)))
 	// Who writes to the hot tier loads it under its key's lock. Once each of those was free, nobody writes to the old one any more.
 	for i := range s.leases {
 		s.leases[i].mu.Lock()

@@ -121,14 +121,10 @@ func (s *Store) openGeneration(keys *crypto.StageKey, fresh bool) (*generation, 
 	if err != nil {
 		return nil, err
 	}
-	index := s.indexRoom.Load()
-	if s.o.Memory == 0 {
-		index = 0 // nothing was said about memory: as much as the capacity holds
-	}
 	g.disk, err = tier.OpenDisk(g.dir, tier.DiskOptions{
 		Judge: s.judge(g),
 		Keys:  keys, Capacity: s.o.Capacity, Now: s.time.now, FS: s.o.FS, Codec: zstdCodec{}, Uptime: s.o.Clock.Mono,
-		MaxBlob: s.o.MaxObject + entryOverhead, QueueBytes: s.o.budget().queue, IndexBytes: index, Block: s.o.Block,
+		MaxBlob: s.o.MaxObject + entryOverhead, QueueBytes: s.o.budget().queue, IndexBytes: s.indexRoom.Load(), Block: s.o.Block,
 		Reserved: s.reserved, Reclaim: s.reclaim, Report: s.o.Report,
 	})
 	if err != nil {

@@ -23,6 +23,25 @@ type gateFS struct {
 	turns chan struct{} // closed: as many as there are
 }
 
+// newGateFS lets everything pass.
+func newGateFS() *gateFS {
+	g := &gateFS{FS: vfs.OS, turns: make(chan struct{})}
+	close(g.turns)
+	return g
+}
+
+// openGated opens the store with its loading held up until there are turns.
+func (r *rig) openGated(g *gateFS) *Store {
+	r.t.Helper()
+	g.turns = make(chan struct{})
+	s, err := Open(r.dir, r.o)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.s = s
+	return s
+}
+
 func (g *gateFS) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	if calledBy("tier.(*Disk).loadBatch") {
 		<-g.turns
@@ -52,8 +71,7 @@ func TestNothingPurgedWhileLoading(t *testing.T) {
 	lives := []time.Duration{50 * time.Second, 4 * time.Minute, 50 * time.Minute, 5 * time.Hour} // a segment each
 	for _, memory := range []int64{0, MinMemory} {
 		t.Run(fmt.Sprint("memory ", memory), func(t *testing.T) {
-			gate := &gateFS{FS: vfs.OS, turns: make(chan struct{})}
-			close(gate.turns)
+			gate := newGateFS()
 			r := newScratchRig(t, func(o *Options) { o.FS, o.Memory = gate, memory })
 			for n := range keys {
 				r.put(name(n), value(n), Meta{TTL: lives[n/2%4], Path: fmt.Sprint("/p", n%7), Tags: []string{fmt.Sprint("t", n%5)}})
@@ -74,12 +92,7 @@ func TestNothingPurgedWhileLoading(t *testing.T) {
 			purge(Tag("t0"), Hard, func(n int) bool { return n%5 == 0 }, "its tag was purged before the start")
 			r.close()
 
-			gate.turns = make(chan struct{})
-			s, err := Open(r.dir, r.o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.s = s
+			s := r.openGated(gate)
 			replaced := map[int]bool{}
 			check := func(when string) (hits int) {
 				t.Helper()
@@ -146,17 +159,11 @@ func TestNothingPurgedWhileLoading(t *testing.T) {
 
 // A flush while a start is loading leaves nothing to load.
 func TestFlushWhileLoading(t *testing.T) {
-	gate := &gateFS{FS: vfs.OS, turns: make(chan struct{})}
-	close(gate.turns)
+	gate := newGateFS()
 	r := newScratchRig(t, func(o *Options) { o.FS = gate })
 	r.put("old", "v", Meta{TTL: time.Hour})
 	r.close()
-	gate.turns = make(chan struct{})
-	s, err := Open(r.dir, r.o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.s = s
+	s := r.openGated(gate)
 	if _, err := s.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -99,9 +100,6 @@ func (o Options) withDefaults(dir string) (Options, error) {
 // beginning by this limit, and once the hot tier has got what the index leaves because the garbage is held to Garbage (debug.SetGCPercent).
 // What the hot tier takes is not the collector's and does not count.
 func (o Options) Heap() int64 {
-	if o.Capacity == 0 {
-		o.Capacity = defaultCapacity
-	}
 	b := o.budget()
 	return b.index + b.queue + b.flight + b.maps + b.garbage
 }
@@ -110,12 +108,7 @@ func (o Options) Heap() int64 {
 func (o Options) Garbage() int64 { return o.budget().garbage }
 
 // Hot is what a store with these options gives the hot tier, in bytes.
-func (o Options) Hot() int64 {
-	if o.Capacity == 0 {
-		o.Capacity = defaultCapacity
-	}
-	return o.budget().cache
-}
+func (o Options) Hot() int64 { return o.budget().cache }
 
 // budget divides Memory. The write-behind queue gets a sixteenth; what is on its way from there to the disk is sealed, and copied once
 // more by bbolt, a commit at a time, and so is what moves between segments. A tenth is for garbage: more would be the hot tier's loss, less the processor's. The index gets
@@ -124,13 +117,14 @@ func (o Options) Hot() int64 {
 type budget struct{ cache, maps, index, queue, flight, garbage int64 }
 
 func (o *Options) budget() budget {
+	index := cmp.Or(o.Capacity, defaultCapacity) / entryOnDisk * indexPerEntry
 	if o.Memory == 0 {
-		b := budget{queue: 12 << 20, flight: 24 << 20, index: o.Capacity / entryOnDisk * indexPerEntry}
+		b := budget{queue: 12 << 20, flight: 24 << 20, index: index}
 		b.garbage = (b.queue + b.flight) / 3
 		return b
 	}
 	b := budget{
-		index:   min(o.Memory/2, max(4<<20, o.Capacity/entryOnDisk*indexPerEntry)),
+		index:   min(o.Memory/2, max(4<<20, index)),
 		queue:   min(o.Memory/16, 64<<20),
 		garbage: o.Memory / 10,
 	}
@@ -138,10 +132,13 @@ func (o *Options) budget() budget {
 	left := o.Memory - b.queue - b.flight - b.garbage
 	b.index = min(b.index, left-(tier.MinMemory*7+5)/6)
 	left -= b.index
-	b.cache = left * 6 / 7
+	b.cache = hotOf(left)
 	b.maps = left - b.cache
 	return b
 }
+
+// hotOf is what is fastcache's of so many bytes for the hot tier.
+func hotOf(bytes int64) int64 { return bytes * 6 / 7 }
 
 // Of a small entry, as the budget takes it: 1 KiB of JSON, packed with its segment's dictionary, takes 530 bytes.
 const (

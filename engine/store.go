@@ -40,7 +40,7 @@ type Store struct {
 	fixed      atomic.Int64    // bytes of directories, keys and purge list
 	closed     atomic.Bool
 	closing    chan struct{}  // closed when Close begins
-	indexRoom  atomic.Int64   // bytes that the index may take
+	indexRoom  atomic.Int64   // bytes that the index may take; 0: as many as the capacity needs
 	grown      chan struct{}  // see divider
 	dividing   sync.WaitGroup // the divider
 	ready      chan struct{}
@@ -76,7 +76,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s.indexRoom.Store(o.budget().index)
+	b := o.budget()
+	if o.Memory > 0 {
+		s.indexRoom.Store(b.index)
+	}
 	g, err := s.firstGeneration()
 	if err != nil {
 		_ = s.lock.Release() // the error that matters is err
@@ -85,8 +88,9 @@ func Open(dir string, o Options) (*Store, error) {
 	seq, _, _ := g.disk.AtOpen()
 	s.seq.Store(seq)
 	s.gen.Store(g)
-	if b := o.budget(); b.cache > 0 {
+	if b.cache > 0 {
 		s.memory.Store(tier.NewMemory(b.cache))
+		s.dividing.Go(s.divider)
 	}
 	s.clean(g)
 	s.measure(g)
@@ -94,9 +98,6 @@ func Open(dir string, o Options) (*Store, error) {
 		<-g.disk.Loaded()
 		close(s.ready)
 	}()
-	if s.memory.Load() != nil {
-		s.dividing.Go(s.divider)
-	}
 	return s, nil
 }
 
