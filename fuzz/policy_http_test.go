@@ -157,6 +157,7 @@ func FuzzPolicyUpdate(f *testing.F) {
 		f.Add(name, "old", "new", `"a"`, `W/"a"`)
 	}
 	f.Add("", "", "", "", "")
+	f.Add("X", "old", "new", `"a"`, ` "a"`+"\t") // white space around a field's value is no part of it (RFC 9110 5.5)
 	f.Fuzz(func(t *testing.T, name, before, after, held, came string) {
 		name = http.CanonicalHeaderKey(name)
 		stored := map[string][]string{name: {before}, "Etag": {held}}
@@ -178,7 +179,7 @@ func FuzzPolicyUpdate(f *testing.F) {
 		if confirms := policy.Confirms(update, v); confirms && !about {
 			t.Fatalf("%q says that the body is that of %q, and a 304 with it does not", came, held)
 		}
-		if weak := strings.TrimPrefix(held, "W/") == strings.TrimPrefix(came, "W/"); about && !weak {
+		if weak := strings.TrimPrefix(held, "W/") == strings.TrimPrefix(strings.Trim(came, " \t"), "W/"); about && !weak {
 			t.Fatalf("%q is about %q", came, held)
 		}
 	})

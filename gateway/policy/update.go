@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"maps"
-	"strings"
-)
+import "maps"
 
 // kept are the fields of a stored answer that a 304 does not change: they are about the body as it was stored, and the
 // body stays (RFC 9111 3.2). A Set-Cookie of a 304 is one client's, and never becomes part of what is stored.
@@ -34,10 +31,11 @@ func Freshen(stored, update map[string][]string) map[string][]string {
 // same. One with neither is about the one answer that was asked for.
 func NotModifiedIsAbout(update map[string][]string, v Validators) bool {
 	if tags := update["Etag"]; len(tags) > 0 {
-		return len(tags) == 1 && (weakMatch(tags[0], v.ETag) || tags[0] == v.ETag)
+		tag := trimOWS(tags[0])
+		return len(tags) == 1 && (weakMatch(tag, v.ETag) || tag == v.ETag)
 	}
 	if modified := update["Last-Modified"]; len(modified) > 0 && v.LastModified != "" {
-		return len(modified) == 1 && modified[0] == v.LastModified
+		return len(modified) == 1 && trimOWS(modified[0]) == v.LastModified
 	}
 	return true
 }
@@ -63,7 +61,7 @@ func (v Validators) Conditions(h map[string][]string) {
 func SameBody(head map[string][]string, v Validators, size string) bool {
 	same := func(name, stored string) bool {
 		values := head[name]
-		return len(values) == 0 || stored == "" || len(values) == 1 && strings.TrimSpace(values[0]) == stored
+		return len(values) == 0 || stored == "" || len(values) == 1 && trimOWS(values[0]) == stored
 	}
 	return same("Etag", v.ETag) && same("Last-Modified", v.LastModified) && same("Content-Length", size)
 }
