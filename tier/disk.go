@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -271,9 +270,14 @@ func (d *Disk) openAt(dst []byte, h *Hash, s *segment, b []byte, readErr error) 
 	if err != nil {
 		return dst, f, false, err
 	}
-	room := getBuffer(head.payloadSize)
-	defer putBuffer(room)
-	payload, err := openRecord((*room)[:0], s.sealer, &head, b)
+	asIs := head.codec == 0 && head.payloadSize == head.blobSize+crypto.Overhead && head.blobSize <= d.o.MaxBlob
+	room := &dst // of what is not packed, the payload is the blob
+	if !asIs {
+		room = getBuffer(head.payloadSize)
+		defer putBuffer(room)
+		*room = (*room)[:0]
+	}
+	payload, err := openRecord(*room, s.sealer, &head, b)
 	if err != nil {
 		return dst, f, false, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -283,9 +287,10 @@ func (d *Disk) openAt(dst []byte, h *Hash, s *segment, b []byte, readErr error) 
 	if head.blobSize > d.o.MaxBlob {
 		return dst, f, false, fmt.Errorf("record claims %d bytes: %w", head.blobSize, ErrDamaged)
 	}
-	out, err = decode(d.o.Codec, s.dictionary.Load(), dst, payload, head.codec, head.blobSize)
-	if err != nil {
-		return dst, f, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+	if out = payload; !asIs {
+		if out, err = decode(d.o.Codec, s.dictionary.Load(), dst, payload, head.codec, head.blobSize); err != nil {
+			return dst, f, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 	}
 	return out, Found{Seq: head.seq, Stamp: head.stamp, Expires: head.expires, Plain: head.plain}, true, nil
 }
@@ -370,20 +375,4 @@ func (d *Disk) segments() []*segment {
 		}
 	}
 	return out
-}
-
-var bufferPool = sync.Pool{New: func() any { return new([]byte) }}
-
-// getBuffer returns a buffer of n bytes from a pool.
-func getBuffer(n int) *[]byte {
-	b := bufferPool.Get().(*[]byte)
-	*b = slices.Grow((*b)[:0], n)[:n]
-	return b
-}
-
-// putBuffer gives it back; a very large one is left to the collector.
-func putBuffer(b *[]byte) {
-	if cap(*b) <= 1<<20 {
-		bufferPool.Put(b)
-	}
 }

@@ -63,8 +63,9 @@ func (d *Disk) encode(c *chunk) {
 	c.once.Do(func() {
 		d.learn(c.recs)
 		now := d.o.Now()
-		room := getBuffer(0)
+		room := getBuffer(int(c.bytes))
 		defer putBuffer(room)
+		*room = (*room)[:0]
 		ends := make([]int, len(c.recs))
 		for i, p := range c.recs {
 			p.raw = len(p.Blob)

@@ -2,6 +2,7 @@ package tier
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -130,6 +131,7 @@ func (m *Memory) get(dst []byte, h *Hash, p *memPart, e *memEntry) ([]byte, bool
 	if !ok || !e.chunked {
 		return out, ok
 	}
+	out = slices.Grow(out, e.size)
 	for n := e.first; len(out)-len(dst) < e.size; n++ {
 		before := len(out)
 		key := chunkKey(n, p.chunkRing(n))
