@@ -42,6 +42,27 @@ type Meta struct {
 	Path   string        // percent-decoded, begins with "/": what path, prefix and pattern purges match; "": none does
 	Tags   []string      // at most MaxTags, MaxTagBytes in all
 	Plain  bool          // integrity only, no encryption
+	// Given says that the value is the store's from now on: whoever has it may read it, and nobody writes to it, nor to what lies between its
+	// length and its capacity. With Room there, and not much more, it is stored without being copied.
+	Given bool
+}
+
+// Room is what an entry under a key of so many bytes takes besides its value.
+func (m *Meta) Room(key int) int {
+	n := key + len(m.Path) + fixedSize
+	for _, t := range m.Tags {
+		n += 2 + len(t)
+	}
+	return n
+}
+
+// base is what the blob of value is appended to: value itself if it is given and has the room.
+func (m *Meta) base(value []byte, key int) []byte {
+	room, spare := m.Room(key), cap(value)-len(value)
+	if m.Given && spare >= room && spare <= room+len(value)/8 {
+		return value
+	}
+	return append(make([]byte, 0, len(value)+room), value...)
 }
 
 // A blob is what a tier keeps: the value first, so that it can be handed out where it lies, then what the engine needs.
@@ -50,9 +71,9 @@ type Meta struct {
 //	fixed: stored 8 | fresh until 8 | value size 4 | key size 4 | path size 4 | tags size 4
 const fixedSize = 32
 
-func appendBlob(dst, value, key []byte, m *Meta, stored, fresh int64) []byte {
-	dst = append(dst, value...)
-	dst = append(dst, key...)
+// finishBlob appends to the value what comes after it.
+func finishBlob(value, key []byte, m *Meta, stored, fresh int64) []byte {
+	dst := append(value, key...)
 	dst = append(dst, m.Path...)
 	before := len(dst)
 	for _, t := range m.Tags {
@@ -62,7 +83,7 @@ func appendBlob(dst, value, key []byte, m *Meta, stored, fresh int64) []byte {
 	tags := len(dst) - before
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(stored))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(fresh))
-	for _, n := range []int{len(value), len(key), len(m.Path), tags} {
+	for _, n := range [...]int{len(value), len(key), len(m.Path), tags} {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(n))
 	}
 	return dst

@@ -33,7 +33,7 @@ func FuzzEntry(f *testing.F) {
 		if m.check() != nil {
 			return
 		}
-		b := appendBlob([]byte("dst"), value, key, &m, stored, fresh)[3:]
+		b := finishBlob(m.base(value, len(key)), key, &m, stored, fresh)
 		p, ok := parseBlob(b)
 		if !ok || !bytes.Equal(p.value, value) || !bytes.Equal(p.key, key) || string(p.path) != path || p.stored != stored || p.fresh != fresh {
 			t.Fatalf("came back as %+v, %v", p, ok)

@@ -139,7 +139,7 @@ func (s *Store) store(g *generation, key, value []byte, m *Meta, stamp uint64) (
 	fresh := now + m.TTL.Milliseconds()
 	retain := fresh + m.Retain.Milliseconds()
 	r := tier.Record{Seq: s.seq.Add(1), Stamp: stamp, Expires: retain, Plain: m.Plain}
-	r.Blob = appendBlob(make([]byte, 0, len(value)+len(key)+len(m.Path)+MaxTags+fixedSize), value, key, m, now, fresh)
+	r.Blob = finishBlob(m.base(value, len(key)), key, m, now, fresh)
 	h := g.hasher.Sum(key)
 	onDisk := true
 	hot := s.memory.Load()

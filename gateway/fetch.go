@@ -132,7 +132,7 @@ func (j *job) receive(up *upstream, begun time.Time) (handed bool) {
 	if size < 0 {
 		size = min(16<<10, int64(j.stage.cfg.Cache.MaxObject))
 	}
-	if !j.fill.reserve(j.stage.budget, len(start)+int(size)) {
+	if !j.fill.reserve(j.stage.budget, len(start)+int(size)+j.room(head, &meta)) {
 		up.reason = "busy" // too many answers are on their way already
 		return j.release(up, head, false)
 	}
@@ -212,25 +212,29 @@ func (j *job) release(up *upstream, head *fillHead, mark bool) (handed bool) {
 // keep receives the body of an answer that is to be stored.
 func (j *job) keep(up *upstream, head *fillHead, meta engine.Meta, start []byte, size int, begun time.Time) {
 	f, at, limit := j.fill, len(start), j.stage.cfg.Cache.MaxObject
-	value := append(make([]byte, 0, at+size), start...)
+	room := j.room(head, &meta)
+	meta.Given = true
+	full := at + size // how much of value is for what the backend sends
+	value := append(make([]byte, 0, full+room), start...)
 	if head.length != 0 {
 		f.share(head)
 	} // else the header is all that the client waits for, and is sent when it is stored
 	for {
-		if len(value) == cap(value) && head.length < 0 {
+		if len(value) == full && head.length < 0 {
 			// Double, but leave room for one byte past the limit: reading it tells that the body is too large.
-			size := min(2*cap(value), at+limit+1)
-			if !f.reserve(j.stage.budget, size-cap(value)) {
+			more := min(full, at+limit+1-full)
+			if !f.reserve(j.stage.budget, more) {
 				j.lease.Abandon(errNotStored)
 				j.pass(up, value[at:], nil)
 				return
 			}
-			value = append(make([]byte, 0, size), value...)
+			full += more
+			value = append(make([]byte, 0, full+room), value...)
 		}
 		var n int
 		var err error
-		if len(value) < cap(value) {
-			n, err = up.resp.Body.Read(value[len(value):cap(value)])
+		if len(value) < full {
+			n, err = up.resp.Body.Read(value[len(value):full])
 		} else {
 			var one [1]byte // all is here: what is left to read is the end
 			if n, err = up.resp.Body.Read(one[:]); n > 0 {
@@ -264,6 +268,11 @@ func (j *job) keep(up *upstream, head *fillHead, meta engine.Meta, start []byte,
 			return
 		}
 	}
+}
+
+// room is what an answer takes in the store besides its value, under the longest key that it may be put under.
+func (j *job) room(head *fillHead, meta *engine.Meta) int {
+	return meta.Room(max(len(j.key), len(j.leaseKey), len(j.part), len(head.variant)))
 }
 
 // put stores the value and ends the lease.
