@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -63,9 +64,9 @@ func (c *call) bench() (err error) {
 		}
 		err = errors.Join(err, folder.Remove())
 	}()
-	heap := collector.Start()
+	store := slices.Values([]engine.Options{{Capacity: o.Size, Memory: o.Memory}})
+	heap := collector.Start(func() (heap, garbage int64) { return heapFor(store) }) // as serve does
 	defer heap.Stop()
-	heap.Allow(heapFor(engine.Options{Capacity: o.Size, Memory: o.Memory})) // as serve does
 	show := newBenchProgress(c.err, len(o.Levels), c.json())
 	o.Progress = show.update
 	o.Report = func(event, file string, err error) { c.notef("%s: %s: %v", event, file, err) }

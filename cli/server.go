@@ -106,9 +106,6 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		return nil, err
 	}
 	cfg = s.set.Use(file, s.apply)
-	s.heap = collector.Start()
-	undo = append(undo, s.heap.Stop)
-	s.heap.Allow(heapOf(cfg))
 	if s.audit, err = audit.Open(cfg.AuditFile, s.log); err != nil {
 		return nil, err
 	}
@@ -127,6 +124,8 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		s.gateway.Shutdown(end)
 	})
 
+	s.heap = collector.Start(s.heapNow)
+	undo = append(undo, s.heap.Stop)
 	s.local = control.NewLocal(s.gateway)
 	s.local.Overrides, s.local.Audit, s.local.Rotate = s.set, s.audit, s.rotateKeys
 	socket, err := control.ListenSocket(cfg.Admin.Socket, s.lock)
@@ -292,13 +291,7 @@ func (s *Server) rotateKeys(context.Context) (r control.RotateResult, err error)
 
 // apply puts a configuration in force, as it comes from the file and from what was set at run time.
 func (s *Server) apply(cfg *config.Config) error {
-	return s.local.Exclusive(func() error {
-		err := s.gateway.Reload(cfg)
-		if err == nil {
-			s.heap.Allow(heapOf(cfg))
-		}
-		return err
-	})
+	return s.local.Exclusive(func() error { return s.gateway.Reload(cfg) })
 }
 
 func makeDataDir(dir string, log *slog.Logger) error {

@@ -43,6 +43,23 @@ func (s *Store) noteStore() {
 	}
 }
 
+// growth is what the index may gain before Heap is asked again.
+const growth = 4 << 20
+
+// Heap is Options.Heap as it is by now: for the index what it has, and half as much again to grow.
+func (s *Store) Heap() int64 {
+	heap, index := s.o.Heap(), s.o.budget().index
+	if s.o.Memory > 0 {
+		heap -= hotOf(index - s.indexRoom.Load())
+		index = s.indexRoom.Load()
+	}
+	has := s.gen.Load().disk.IndexBytes()
+	return heap - max(0, index-(has+has/2+growth))
+}
+
+// Garbage is what of Heap is for garbage.
+func (s *Store) Garbage() int64 { return s.o.Garbage() }
+
 func (s *Store) divide() {
 	if !s.flushMu.TryLock() {
 		return // a flush or a close is going on

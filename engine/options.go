@@ -25,6 +25,7 @@ type Options struct {
 	Name     string // bound into every record; "": the directory's base name
 	Capacity int64  // bytes on disk, as du counts; 0: 500 MB; at least MinCapacity
 	Memory   int64  // bytes for the whole store; 0: disk only; else at least MinMemory
+	InFlight int64  // of Memory, what the caller holds itself: values on their way here and from here; at most MaxInFlight
 
 	MaxObject    int           // bytes of a value; 0: 1 MB
 	LeaseTimeout time.Duration // a lease ends by itself after this; 0: 60 s
@@ -73,6 +74,9 @@ func (o Options) withDefaults(dir string) (Options, error) {
 	if o.Memory != 0 && o.Memory < MinMemory {
 		return o, fmt.Errorf("memory is %d bytes: at least %d are needed, or 0 for disk only", o.Memory, MinMemory)
 	}
+	if most := MaxInFlight(o.Memory); o.InFlight < 0 || o.InFlight > most {
+		return o, fmt.Errorf("%d bytes of memory are in flight: at most %d of %d can be", o.InFlight, most, o.Memory)
+	}
 	if o.MaxObject == 0 {
 		o.MaxObject = 1_000_000
 	}
@@ -94,14 +98,17 @@ func (o Options) withDefaults(dir string) (Options, error) {
 	return o, nil
 }
 
-// Heap is what a store with these options may take of Go's heap at most, with Garbage. The collector lets a heap grow to twice what is
+// MaxInFlight is how much of a store's memory may be its caller's.
+func MaxInFlight(memory int64) int64 { return memory / 16 }
+
+// Heap is what a store with these options may take of Go's heap at most, with InFlight and Garbage. The collector lets a heap grow to twice what is
 // alive in it, whatever it costs, unless the process tells it not to: who holds the process to what is configured passes the sum
-// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within its Memory: at the
-// beginning by this limit, and once the hot tier has got what the index leaves because the garbage is held to Garbage (debug.SetGCPercent).
-// What the hot tier takes is not the collector's and does not count.
+// over its stores, and what it needs itself, to debug.SetMemoryLimit. Then a store stays within its Memory, and the better the more of that is
+// held to Garbage (debug.SetGCPercent). What the hot tier takes is not the collector's and does not count. Store.Heap follows what becomes of the
+// index's room.
 func (o Options) Heap() int64 {
 	b := o.budget()
-	return b.index + b.queue + b.flight + b.maps + b.garbage
+	return b.index + b.queue + b.flight + b.maps + b.garbage + o.InFlight
 }
 
 // Garbage is what of Heap is for garbage.
@@ -129,7 +136,7 @@ func (o *Options) budget() budget {
 		garbage: o.Memory / 10,
 	}
 	b.flight = 3 * min(b.queue, 4<<20)
-	left := o.Memory - b.queue - b.flight - b.garbage
+	left := o.Memory - b.queue - b.flight - b.garbage - o.InFlight
 	b.index = min(b.index, left-(tier.MinMemory*7+5)/6)
 	left -= b.index
 	b.cache = hotOf(left)

@@ -167,6 +167,9 @@ func (d *Disk) indexLive() int64 {
 // indexPerEntry is about what the index takes for an entry: shards are never quite full.
 const indexPerEntry = indexSlotSize * 5 / 4
 
+// IndexBytes is what the index takes now.
+func (d *Disk) IndexBytes() int64 { return d.index.Bytes() }
+
 // IndexNeed is what the index will take when the capacity is used by entries like those that are there, with an eighth to spare. It is known
 // once these use a quarter of the capacity.
 func (d *Disk) IndexNeed() (bytes int64, known bool) {

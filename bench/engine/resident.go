@@ -24,7 +24,7 @@ import (
 
 // What serve grants itself beside its stores (cli/memory.go).
 const (
-	heapBase    = 128 << 20
+	heapBase    = 16 << 20
 	garbageBase = 4 << 20
 )
 
@@ -149,9 +149,8 @@ func (l *residentLoad) run() (r residentResult, err error) {
 func (l *residentLoad) fill(root *crypto.RootKey, name string, volume int64, r *residentResult) error {
 	o := engine.Options{Key: root, Capacity: max(200_000_000, 2*l.Memory), Memory: l.Memory, Block: l.Block}
 	if l.Limit {
-		k := collector.Start()
+		k := collector.Start(func() (heap, garbage int64) { return heapBase + o.Heap(), garbageBase + o.Garbage() })
 		defer k.Stop()
-		k.Allow(heapBase+o.Heap(), garbageBase+o.Garbage())
 	}
 	s, err := engine.Open(filepath.Join(l.Dir, name), o)
 	if err != nil {

@@ -28,6 +28,7 @@ func StoreOptions(s *config.Stage, k Keys, log *slog.Logger) engine.Options {
 		Name:      s.Name,
 		Capacity:  s.Cache.Capacity,
 		Memory:    s.Cache.Memory,
+		InFlight:  engine.MaxInFlight(s.Cache.Memory),
 		MaxObject: s.Cache.MaxObject + HeadRoom,
 	}
 	if log != nil {

@@ -16,33 +16,28 @@ const (
 	every = time.Second
 )
 
+// slack is what the runtime gets beyond what is alive and the garbage, where that is more than it was promised.
+const slack = 8 << 20
+
 // Keeper follows the heap until it is stopped. A process has one: the settings are the process's.
 type Keeper struct {
+	allowed func() (heap, garbage int64)
 	mu      sync.Mutex
-	garbage int64 // guarded by mu
 	percent int   // guarded by mu: as it was set last
+	limit   int64 // guarded by mu: likewise
 	stop    chan struct{}
 	ended   chan struct{}
 	once    sync.Once
 }
 
-// Start returns a Keeper that allows everything until Allow is called.
-func Start() *Keeper {
-	k := &Keeper{stop: make(chan struct{}), ended: make(chan struct{}), percent: most}
+// Start returns a Keeper that asks allowed now, and then each second, how large the heap should become at most, and how much of it may
+// be garbage. The second is kept to. The first is exceeded where more is alive: to collect without end would not make it less. The environment's
+// GOMEMLIMIT and GOGC win, each over its own.
+func Start(allowed func() (heap, garbage int64)) *Keeper {
+	k := &Keeper{allowed: allowed, stop: make(chan struct{}), ended: make(chan struct{}), percent: most}
+	k.follow(measure())
 	go k.run()
 	return k
-}
-
-// Allow says how large the heap may become at most, and how much of it may be garbage. The environment's GOMEMLIMIT and GOGC win, each
-// over its own.
-func (k *Keeper) Allow(heap, garbage int64) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(heap)
-	}
-	k.mu.Lock()
-	k.garbage = garbage
-	k.mu.Unlock()
-	k.follow(alive())
 }
 
 // Stop leaves the settings as they are. It may be called again.
@@ -60,35 +55,55 @@ func (k *Keeper) run() {
 		case <-k.stop:
 			return
 		case <-t.C:
-			k.follow(alive())
+			k.follow(measure())
 		}
 	}
 }
 
-// follow sets the share anew if it is off by an eighth: setting it stops the world for a moment.
-func (k *Keeper) follow(alive int64) {
+// follow sets the share and the limit anew if they are off by an eighth, or the limit is too low: setting one stops the world for a moment.
+func (k *Keeper) follow(u usage) {
+	heap, garbage := k.allowed()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.garbage == 0 || os.Getenv("GOGC") != "" {
-		return
-	}
-	if want := share(k.garbage, alive); want > k.percent+k.percent/8 || want < k.percent-k.percent/8 || k.percent == most && want < most {
+	if want := share(garbage, u.alive); os.Getenv("GOGC") == "" && (off(int64(want), int64(k.percent)) || k.percent == most && want < most) {
 		debug.SetGCPercent(want)
 		k.percent = want
 	}
+	if want := limit(heap, garbage, u); os.Getenv("GOMEMLIMIT") == "" && (want > k.limit || off(want, k.limit)) {
+		debug.SetMemoryLimit(want)
+		k.limit = want
+	}
 }
+
+func off(want, is int64) bool { return want > is+is/8 || want < is-is/8 }
 
 // share is so many percent of what is alive as the garbage may be.
 func share(garbage, alive int64) int {
 	return int(min(max(100*garbage/max(alive, 1), least), most))
 }
 
-// alive is what the last collection left, in bytes.
-func alive() int64 {
-	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(s)
-	if s[0].Value.Kind() != metrics.KindUint64 {
-		return 0
+// limit is what the runtime may take from the system.
+func limit(heap, garbage int64, u usage) int64 {
+	return max(heap, u.alive+u.alive/8+garbage+u.besides+slack)
+}
+
+// usage is what the runtime says of itself, in bytes.
+type usage struct {
+	alive   int64 // in the heap, after the last collection
+	besides int64 // stacks and what the runtime keeps for itself
+}
+
+func measure() usage {
+	s := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
 	}
-	return int64(s[0].Value.Uint64())
+	metrics.Read(s)
+	n := make([]int64, len(s))
+	for i := range s {
+		if s[i].Value.Kind() == metrics.KindUint64 {
+			n[i] = int64(s[i].Value.Uint64())
+		}
+	}
+	return usage{alive: n[0], besides: max(0, n[1]-n[2]-n[3]-n[4]-n[5])}
 }
