@@ -213,7 +213,7 @@ func (x *exchange) streamAlone(up *upstream, why string) {
 	}
 	x.decorate(h, policy.CacheStatus{Forward: why, Detail: up.reason})
 	if resp.StatusCode == http.StatusOK && x.validates() {
-		v := policy.Validators{ETag: resp.Header.Get("Etag"), LastModified: resp.Header.Get("Last-Modified"), Date: resp.Header.Get("Date")}
+		v := policy.NewValidators(resp.Header.Get("Etag"), resp.Header.Get("Last-Modified"), resp.Header.Get("Date"))
 		if policy.Evaluate(conditionsOf(x.r.Header), v) == policy.NotModified {
 			x.notModified(h)
 			return

@@ -32,7 +32,7 @@ func (j *job) conditional() bool {
 }
 
 func validatorsOf(a stored.Answer) policy.Validators {
-	return policy.Validators{ETag: a.Get("Etag"), LastModified: a.Get("Last-Modified"), Date: a.Get("Date")}
+	return policy.NewValidators(a.Get("Etag"), a.Get("Last-Modified"), a.Get("Date"))
 }
 
 // ask asks the backend. A 304 becomes the answer that it is about; one that is about another is asked again without

@@ -40,10 +40,10 @@ func (r Rest) Is(h map[string][]string) bool {
 		return false
 	}
 	if tags := h["Etag"]; len(tags) > 0 || isETag(r.Validator) {
-		return len(tags) == 1 && strongMatch(tags[0], r.Validator)
+		return len(tags) == 1 && strongMatch(trimOWS(tags[0]), r.Validator)
 	}
 	modified := h["Last-Modified"]
-	return len(modified) == 1 && modified[0] == r.Validator
+	return len(modified) == 1 && trimOWS(modified[0]) == r.Validator
 }
 
 // strong gives the validator that If-Range may carry: a strong entity tag, or where there is no entity tag a Last-Modified that

@@ -7,11 +7,17 @@ import (
 )
 
 // Validators are what a stored answer can be compared by, as its headers have
-// them; empty if it has none.
+// them; empty if it has none. Make them with NewValidators.
 type Validators struct {
 	ETag         string
 	LastModified string
 	Date         string // makes LastModified a strong validator if it is at least a second later
+}
+
+// NewValidators takes the values of an answer's headers. White space around them is no part of them (RFC 9110 5.5), and not every backend's
+// protocol takes it off.
+func NewValidators(etag, lastModified, date string) Validators {
+	return Validators{ETag: trimOWS(etag), LastModified: trimOWS(lastModified), Date: trimOWS(date)}
 }
 
 // Conditional holds the lines of a request's conditional headers; no lines: the

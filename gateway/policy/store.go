@@ -167,7 +167,7 @@ func validatorsOf(h map[string][]string) Validators {
 		}
 		return ""
 	}
-	return Validators{ETag: first("Etag"), LastModified: first("Last-Modified"), Date: first("Date")}
+	return NewValidators(first("Etag"), first("Last-Modified"), first("Date"))
 }
 
 // clientReason looks for a reason that lies in the client who asked: forCredentials and forCookies tell that the answer is

@@ -42,7 +42,7 @@ func NotModifiedIsAbout(update map[string][]string, v Validators) bool {
 
 // Usable reports whether there is a validator to ask the backend with: an entity tag or a date that can be read.
 func (v Validators) Usable() bool {
-	_, dated := parseDate(trimOWS(v.LastModified))
+	_, dated := parseDate(v.LastModified)
 	return isETag(v.ETag) || dated
 }
 
@@ -51,7 +51,7 @@ func (v Validators) Conditions(h map[string][]string) {
 	if isETag(v.ETag) {
 		h["If-None-Match"] = []string{v.ETag}
 	}
-	if _, ok := parseDate(trimOWS(v.LastModified)); ok {
+	if _, ok := parseDate(v.LastModified); ok {
 		h["If-Modified-Since"] = []string{v.LastModified}
 	}
 }
