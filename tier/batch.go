@@ -145,7 +145,7 @@ func batchIndexRange(trailer []byte, total int64) (off, size int64, err error) {
 
 // open authenticates a sealed index and reads it into x.
 func (x *batchIndex) open(s *crypto.Sealer, number uint64, sealed []byte) error {
-	room := getBuffer(0)
+	room := getBuffer(len(sealed))
 	defer putBuffer(room)
 	b, err := s.Open((*room)[:0], sealed, batchIndexAAD(number, s.Context()))
 	*room = b

@@ -9,14 +9,15 @@ import (
 // small requests would hold them.
 const (
 	largeBuffer   = 64 << 10
-	largestBuffer = 4 << 20 // above it they are left to the collector
+	largestBuffer = 2 * maxRound // above it they are left to the collector
 )
 
 var buffers, largeBuffers = newBufferPool(), newBufferPool()
 
 func newBufferPool() *sync.Pool { return &sync.Pool{New: func() any { return new([]byte) }} }
 
-// getBuffer lends a buffer of n bytes. If it grows far beyond that, it is worth asking for more at once.
+// getBuffer lends a buffer of n bytes. Ask for as much as it will take: what grows large comes back to those that are lent for large
+// things, and the next one begins small again.
 func getBuffer(n int) *[]byte {
 	pool := buffers
 	if n > largeBuffer {

@@ -66,7 +66,9 @@ func (m *Memory) judge(h *Hash, p *memPart, word uint32, left *int) {
 	}
 	r.excuse(e.number) // its other pieces will come up as well
 	if e.chunked {
-		*blob, ok = m.get(*blob, h, p, &e)
+		blob = getBuffer(e.size)
+		defer putBuffer(blob)
+		*blob, ok = m.get((*blob)[:0], h, p, &e)
 	}
 	l.Unlock()
 	if !ok {

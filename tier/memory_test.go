@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"testing"
+
+	"stagecache/crypto"
 )
 
 // plainBlob is different for every key and quickly made.
@@ -191,5 +194,66 @@ func TestMemoryHitAlloc(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("a hit allocates %g times", n)
+	}
+}
+
+// allocated is how many bytes fn allocates.
+func allocated(fn func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// TestLargeEntriesAllocLittle: what is written once more, and a batch's index, go through buffers that are used again.
+func TestLargeEntriesAllocLittle(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes pools forget on purpose")
+	}
+	const n, size = 400, 200 << 10
+	m := NewMemory(MemoryStep)
+	defer m.Close()
+	blob := blobOf(1, size)
+	room := make([]byte, 0, size+1000)
+	fill := func(from int) {
+		for k := from; k < from+n; k++ {
+			if err := m.Put(Record{Hash: hashOf(k), Seq: 1, Blob: blob}); err != nil {
+				t.Fatal(err)
+			}
+			for back := range 4 {
+				_, _, _ = m.Get(room, hashOf(k-back*7)) // it may be gone
+			}
+		}
+	}
+	fill(0)
+	if per := allocated(func() { fill(n) }) / n; per > size/3 {
+		t.Errorf("a put of %d bytes, with what is written once more for it, allocates %d", size, per)
+	}
+
+	_, s, err := crypto.NewStageKey("s").NewSegment(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &batchIndex{entries: make([]indexEntry, 5000)}
+	for i := range x.entries {
+		x.entries[i] = indexEntry{hash: hashOf(i), seq: uint64(i), size: 100, raw: 100}
+	}
+	sealed, err := s.Seal(nil, x.append(nil), batchIndexAAD(1, s.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() {
+		if err := x.open(s, 1, sealed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open()
+	if per := allocated(func() {
+		for range 50 {
+			open()
+		}
+	}) / 50; per > int64(len(sealed)/3) {
+		t.Errorf("opening an index of %d bytes allocates %d", len(sealed), per)
 	}
 }

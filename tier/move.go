@@ -71,7 +71,11 @@ func (d *Disk) moveListed(s *segment, ref batchRef, x *batchIndex, choose func(*
 
 func (d *Disk) moveChosen(s *segment, list []chosen, judge Judge, moved *atomic.Int64) error {
 	now := d.o.Now()
-	packed, blob := getBuffer(0), getBuffer(0)
+	var most, mostRaw int
+	for i := range list {
+		most, mostRaw = max(most, list[i].e.size), max(mostRaw, list[i].e.raw)
+	}
+	packed, blob := getBuffer(most), getBuffer(mostRaw)
 	defer putBuffer(packed)
 	defer putBuffer(blob)
 	for i := range list {

@@ -58,7 +58,7 @@ var batchPool = sync.Pool{New: func() any { return new([]byte) }}
 
 // returnBatch gives a batch back that nobody refers to any more; an unusually large one is left to the collector.
 func returnBatch(value *[]byte) {
-	if cap(*value) <= 2*maxRound {
+	if cap(*value) <= largestBuffer {
 		batchPool.Put(value)
 	}
 }
