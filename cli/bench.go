@@ -64,7 +64,7 @@ func (c *call) bench() (err error) {
 		}
 		err = errors.Join(err, folder.Remove())
 	}()
-	store := slices.Values([]engine.Options{{Capacity: o.Size, Memory: o.Memory}})
+	store := slices.Values([]engine.Options{{Capacity: o.Size, Memory: o.Memory, InFlight: engine.MaxInFlight(o.Memory)}})
 	heap := collector.Start(func() (heap, garbage int64) { return heapFor(store) }) // as serve does
 	defer heap.Stop()
 	show := newBenchProgress(c.err, len(o.Levels), c.json())

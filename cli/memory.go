@@ -3,6 +3,11 @@ package cli
 import (
 	"iter"
 	"maps"
+	"slices"
+
+	"stagecache/engine"
+	"stagecache/gateway/config"
+	"stagecache/gateway/control"
 )
 
 // What the process needs besides its stores, while little goes on: the runtime, the configuration, a few connections. With many
@@ -27,6 +32,17 @@ func heapFor[U heapUser](stores iter.Seq[U]) (heap, garbage int64) {
 		garbage += s.Garbage()
 	}
 	return heap, garbage
+}
+
+// heapOf is heapFor the stages of a configuration, before they are open.
+func heapOf(cfg *config.Config) (heap, garbage int64) {
+	var stores []engine.Options
+	for _, s := range cfg.Stages {
+		if s.Cache.Enabled {
+			stores = append(stores, control.StoreOptions(s, control.Keys{}, nil))
+		}
+	}
+	return heapFor(slices.Values(stores))
 }
 
 // heapNow is heapFor the stores that are open.

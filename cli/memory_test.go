@@ -1,28 +1,32 @@
 package cli
 
 import (
-	"slices"
 	"testing"
 
 	"stagecache/engine"
+	"stagecache/gateway/config"
 )
 
-// TestHeapLimit: what is configured for the stores counts, and the hot tier's memory, which the collector does not see, does not.
+// TestHeapLimit: what the configuration gives the stages counts, what is switched off does not, and the hot tier's memory,
+// which the collector does not see, does not either.
 func TestHeapLimit(t *testing.T) {
-	limit := func(stores ...engine.Options) int64 {
-		heap, garbage := heapFor(slices.Values(stores))
+	const memory = 1_000_000_000
+	stage := func(enabled bool) *config.Stage {
+		return &config.Stage{Name: "s", Cache: config.Cache{Enabled: enabled, Capacity: 1e9, Memory: memory, MaxObject: 1e6}}
+	}
+	limit := func(stages ...*config.Stage) int64 {
+		heap, garbage := heapOf(&config.Config{Stages: stages})
 		if garbage > heap/2 {
 			t.Errorf("%d of a heap of %d may be garbage", garbage, heap)
 		}
 		return heap
 	}
-	o := engine.Options{Capacity: 1e9, Memory: 1e9}
-	none, one, two := limit(), limit(o), limit(o, o)
-	if none != heapBase || one <= none || one-none > 5e8 || two-one != one-none {
+	none, one, two := limit(stage(false)), limit(stage(true)), limit(stage(true), stage(true))
+	if none != heapBase || one <= none || one-none > memory/2 || two-one != one-none {
 		t.Errorf("limits are %d, %d, %d", none, one, two)
 	}
-	o.InFlight = engine.MaxInFlight(o.Memory)
-	if with := limit(o); with <= one || with+o.Hot() > heapBase+o.Memory {
-		t.Errorf("%d with what is in flight, %d without, and %d of hot tier", with, one, o.Hot())
+	o := engine.Options{Capacity: 1e9, Memory: memory, InFlight: engine.MaxInFlight(memory)}
+	if one != none+o.Heap() || one+o.Hot() > heapBase+memory {
+		t.Errorf("%d for one stage, and %d of hot tier", one, o.Hot())
 	}
 }

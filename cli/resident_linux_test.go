@@ -32,7 +32,9 @@ func TestResidentSetWithLargeAnswers(t *testing.T) {
 	rand.NewChaCha8([32]byte{}).Read(noise) // what does not pack takes most
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
-		w.Header().Set("Content-Length", strconv.Itoa(size))
+		if n%4 > 0 { // every fourth comes in chunks, of unknown length
+			w.Header().Set("Content-Length", strconv.Itoa(size))
+		}
 		w.Write(noise[n*977%size:][:size])
 	}))
 	defer backend.Close()
@@ -69,14 +71,15 @@ stages:
 			t.Error("serve:", err)
 		}
 	}()
-	address := ""
+	address, log := "", ""
 	for lines := bufio.NewScanner(said); address == "" && lines.Scan(); {
+		log += lines.Text() + "\n"
 		if m := regexp.MustCompile(`listening on (http://[^"\s]+)`).FindStringSubmatch(lines.Text()); m != nil {
 			address = m[1]
 		}
 	}
 	if address == "" {
-		t.Fatal("the gateway does not listen")
+		t.Fatalf("the gateway does not listen:\n%s", log)
 	}
 	go io.Copy(io.Discard, said)
 
@@ -131,7 +134,7 @@ stages:
 	}
 	peak <<= 10
 	t.Logf("%d bytes resident at most, %d configured: %.2f", peak, memory, float64(peak)/memory)
-	if peak > memory*6/5 {
+	if peak > memory*115/100 {
 		t.Errorf("%d bytes resident, %d configured", peak, memory)
 	}
 }

@@ -106,6 +106,8 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		return nil, err
 	}
 	cfg = s.set.Use(file, s.apply)
+	s.heap = collector.Start(func() (heap, garbage int64) { return heapOf(cfg) })
+	undo = append(undo, s.heap.Stop)
 	if s.audit, err = audit.Open(cfg.AuditFile, s.log); err != nil {
 		return nil, err
 	}
@@ -124,8 +126,7 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 		s.gateway.Shutdown(end)
 	})
 
-	s.heap = collector.Start(s.heapNow)
-	undo = append(undo, s.heap.Stop)
+	s.heap.Ask(s.heapNow)
 	s.local = control.NewLocal(s.gateway)
 	s.local.Overrides, s.local.Audit, s.local.Rotate = s.set, s.audit, s.rotateKeys
 	socket, err := control.ListenSocket(cfg.Admin.Socket, s.lock)

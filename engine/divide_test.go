@@ -62,6 +62,9 @@ func TestHotTierGetsWhatTheIndexLeaves(t *testing.T) {
 		t.Errorf("%d and %d are more than %d and %d", after, need, b.cache, b.index)
 	}
 	st := r.s.Stats()
+	if heap := r.s.Heap(); heap+after > r.o.Memory || heap < r.s.Garbage()+st.IndexBytes {
+		t.Errorf("%d bytes of heap and %d of hot tier, of %d", heap, after, r.o.Memory)
+	}
 	if st.IndexBytes > need || st.Entries < keys {
 		t.Errorf("the index takes %d of %d bytes for %d entries", st.IndexBytes, need, st.Entries)
 	}

@@ -43,7 +43,7 @@ type Meta struct {
 	Tags   []string      // at most MaxTags, MaxTagBytes in all
 	Plain  bool          // integrity only, no encryption
 	// Given says that the value is the store's from now on: whoever has it may read it, and nobody writes to it, nor to what lies between its
-	// length and its capacity. With Room there, and not much more, it is stored without being copied.
+	// length and its capacity. With Room there, and not much more, it is stored without being copied. Give a value once: the store writes to its room.
 	Given bool
 }
 

@@ -25,7 +25,7 @@ type Options struct {
 	Name     string // bound into every record; "": the directory's base name
 	Capacity int64  // bytes on disk, as du counts; 0: 500 MB; at least MinCapacity
 	Memory   int64  // bytes for the whole store; 0: disk only; else at least MinMemory
-	InFlight int64  // of Memory, what the caller holds itself: values on their way here and from here; at most MaxInFlight
+	InFlight int64  // of Memory, what the caller holds itself of values on their way here; at most MaxInFlight
 
 	MaxObject    int           // bytes of a value; 0: 1 MB
 	LeaseTimeout time.Duration // a lease ends by itself after this; 0: 60 s

@@ -83,13 +83,13 @@ func TestBudgetFillsTheDisk(t *testing.T) {
 	for _, o := range []Options{
 		{Memory: 48e6, Capacity: 500e6}, {Memory: 64e6, Capacity: 500e6}, {Memory: 256e6, Capacity: 1e9},
 		{Memory: 512e6, Capacity: 6.1e9}, {Memory: 4e9, Capacity: 58.2e9}, {Memory: 512e6, Capacity: 237e9},
-		{Memory: 48e6, Capacity: 237e9}, {Memory: 48e6, Capacity: 500e6, InFlight: 3e6}, {Memory: 512e6, Capacity: 6.1e9, InFlight: 32e6},
+		{Memory: 48e6, Capacity: 237e9}, {Memory: 48e6, Capacity: 500e6, InFlight: 3e6}, {Memory: 48e6, Capacity: 237e9, InFlight: 3e6}, {Memory: 512e6, Capacity: 6.1e9, InFlight: 32e6},
 	} {
 		b := o.budget()
 		if sum := b.cache + b.maps + b.index + b.queue + b.flight + b.garbage + o.InFlight; sum > o.Memory || b.index > o.Memory/2 || b.cache < tier.MinMemory {
 			t.Errorf("%d bytes: %+v", o.Memory, b)
 		}
-		if need := o.Capacity / 530 * 15; b.index < min(need, o.Memory*2/5) {
+		if need := o.Capacity / 530 * 15; b.index < min(need, (o.Memory-o.InFlight)*2/5) {
 			t.Errorf("%d bytes for %d on disk: the index gets %d of %d", o.Memory, o.Capacity, b.index, need)
 		}
 	}

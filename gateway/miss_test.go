@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -369,4 +371,31 @@ func TestAPanicInAFetch(t *testing.T) {
 		r.backend.serve(fixed(200, "well"))
 		r.want(r.get("/prod/x"), 200, "well", "stagecache; fwd=uri-miss; stored")
 	})
+}
+
+// TestAMissAllocatesItsBodyOnce: an answer of known length is stored in the buffer in which it comes, with nothing left over.
+func TestAMissAllocatesItsBodyOnce(t *testing.T) {
+	const size, misses = 900_000, 40
+	r := newRig(t, withStage("cache: {capacity: 64MB, memory: 48MB, ttl: 5s}")) // so short-lived stays in memory
+	body := make([]byte, size)
+	r.backend.serve(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		w.Write(body)
+	})
+	get := func(i int) {
+		resp := r.open("/prod/" + strconv.Itoa(i))
+		if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil || !strings.Contains(resp.Header.Get("Cache-Status"), "stored") {
+			t.Fatalf("%d bytes, %v, %q", n, err, resp.Header.Get("Cache-Status"))
+		}
+	}
+	get(0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range misses {
+		get(i + 1)
+	}
+	runtime.ReadMemStats(&after)
+	if per := (after.TotalAlloc - before.TotalAlloc) / misses; per > size*3/2 {
+		t.Errorf("a miss of %d bytes allocates %d", size, per)
+	}
 }

@@ -58,7 +58,8 @@ func Run(ctx context.Context, f *Folder, o Options) (*Result, error) {
 	}
 	r := &run{ctx: ctx, o: o, values: values, dir: filepath.Join(f.Path, "stages", "bench")}
 	r.store, err = engine.Open(r.dir, engine.Options{
-		Key: key, Name: "bench", Capacity: o.Size, Memory: o.Memory, Block: true, MaxObject: largest(o.Size), Report: o.Report,
+		Key: key, Name: "bench", Capacity: o.Size, Memory: o.Memory, InFlight: engine.MaxInFlight(o.Memory), // as serve opens it
+		Block: true, MaxObject: largest(o.Size), Report: o.Report,
 	})
 	if err != nil {
 		return nil, err

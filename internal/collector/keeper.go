@@ -21,10 +21,11 @@ const slack = 8 << 20
 
 // Keeper follows the heap until it is stopped. A process has one: the settings are the process's.
 type Keeper struct {
-	allowed func() (heap, garbage int64)
 	mu      sync.Mutex
-	percent int   // guarded by mu: as it was set last
-	limit   int64 // guarded by mu: likewise
+	allowed func() (heap, garbage int64) // guarded by mu
+	percent int                          // guarded by mu: as it was set last
+	limit   int64                        // guarded by mu: likewise
+	restore func()                       // what Start found
 	stop    chan struct{}
 	ended   chan struct{}
 	once    sync.Once
@@ -34,16 +35,30 @@ type Keeper struct {
 // be garbage. The second is kept to. The first is exceeded where more is alive: to collect without end would not make it less. The environment's
 // GOMEMLIMIT and GOGC win, each over its own.
 func Start(allowed func() (heap, garbage int64)) *Keeper {
-	k := &Keeper{allowed: allowed, stop: make(chan struct{}), ended: make(chan struct{}), percent: most}
-	k.follow(measure())
+	percent, limit := debug.SetGCPercent(most), debug.SetMemoryLimit(-1)
+	debug.SetGCPercent(percent)
+	k := &Keeper{stop: make(chan struct{}), ended: make(chan struct{}), percent: percent, limit: limit}
+	k.restore = func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) }
+	k.Ask(allowed)
 	go k.run()
 	return k
 }
 
-// Stop leaves the settings as they are. It may be called again.
+// Ask asks another one from now on.
+func (k *Keeper) Ask(allowed func() (heap, garbage int64)) {
+	k.mu.Lock()
+	k.allowed = allowed
+	k.mu.Unlock()
+	k.follow(measure())
+}
+
+// Stop restores what Start found: nobody follows any more. It may be called again.
 func (k *Keeper) Stop() {
-	k.once.Do(func() { close(k.stop) })
-	<-k.ended
+	k.once.Do(func() {
+		close(k.stop)
+		<-k.ended
+		k.restore()
+	})
 }
 
 func (k *Keeper) run() {
@@ -62,10 +77,10 @@ func (k *Keeper) run() {
 
 // follow sets the share and the limit anew if they are off by an eighth, or the limit is too low: setting one stops the world for a moment.
 func (k *Keeper) follow(u usage) {
-	heap, garbage := k.allowed()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if want := share(garbage, u.alive); os.Getenv("GOGC") == "" && (off(int64(want), int64(k.percent)) || k.percent == most && want < most) {
+	heap, garbage := k.allowed()
+	if want := share(garbage, u.alive); os.Getenv("GOGC") == "" && off(int64(want), int64(k.percent)) {
 		debug.SetGCPercent(want)
 		k.percent = want
 	}
@@ -75,7 +90,7 @@ func (k *Keeper) follow(u usage) {
 	}
 }
 
-func off(want, is int64) bool { return want > is+is/8 || want < is-is/8 }
+func off(want, is int64) bool { return want-want/9 > is || want < is-is/8 }
 
 // share is so many percent of what is alive as the garbage may be.
 func share(garbage, alive int64) int {

@@ -77,8 +77,11 @@ func TestTheLimitFollows(t *testing.T) {
 	restore(t)
 	heap := int64(1 << 30)
 	k := Start(func() (int64, int64) { return heap, 1 << 20 })
-	defer k.Stop()
 	k.Stop() // from here on it is told what is measured
+	if got := debug.SetMemoryLimit(-1); got == heap {
+		t.Error("Stop leaves the limit, and nobody raises it any more")
+	}
+	k.limit = 0
 	for _, c := range []struct{ heap, alive, want int64 }{
 		{1 << 30, 0, 1 << 30},
 		{1 << 29, 0, 1 << 29},
