@@ -48,7 +48,7 @@ func (s *Store) Stats() Stats {
 		SpillDropped: uint64(s.before.dropped.Load() + d.Dropped),
 		Quarantined:  s.quarantined.Load() + uint64(s.before.quarantined.Load()+d.Quarantined),
 		Entries:      d.Entries, CapacityBytes: s.o.Capacity, DiskBytes: d.DiskBytes + s.reserved(), LogicalBytes: d.LogicalBytes,
-		MemoryBytes: d.IndexBytes + d.QueueBytes + d.DictionaryBytes, WrittenBytes: s.before.written.Load() + d.Written,
+		MemoryBytes: d.IndexBytes + d.QueueBytes + d.DictionaryBytes + d.GhostBytes, WrittenBytes: s.before.written.Load() + d.Written,
 		SealedBytes: s.before.sealed.Load() + d.DataWritten, IndexBytes: d.IndexBytes, Segments: d.Segments,
 		Uptime: s.o.Clock.Mono() - s.opened,
 	}

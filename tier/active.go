@@ -12,7 +12,7 @@ import (
 )
 
 // createSegment makes an active segment. Its header goes to the disk with its first batch.
-func (d *Disk) createSegment(class int) (*segment, error) {
+func (d *Disk) createSegment(stream int) (*segment, error) {
 	slot, err := d.takeSlot()
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func (d *Disk) createSegment(class int) (*segment, error) {
 		d.freeSlot(slot)
 		return nil, err
 	}
-	s := &segment{fs: d.o.FS, files: &d.files, id: id, slot: slot, class: class, path: filepath.Join(d.dir, segmentName(id)), sealer: sealer, born: d.uptime()}
+	s := &segment{fs: d.o.FS, files: &d.files, id: id, slot: slot, stream: stream, path: filepath.Join(d.dir, segmentName(id)), sealer: sealer, born: d.uptime()}
 	err = guard(func() error {
 		s.db, err = openBolt(s.path, boltOptions(s.fs, false, int(d.segmentSize)+4*maxRound+d.o.MaxBlob))
 		if err != nil {
@@ -53,7 +53,7 @@ func (d *Disk) createSegment(class int) (*segment, error) {
 	}
 	d.measure(s)
 	d.addSegment(s)
-	d.dictionaries[class].Store(nil)
+	d.dictionaries[stream].Store(nil)
 	return s, nil
 }
 

@@ -21,8 +21,8 @@ const (
 	holdMost = time.Second
 )
 
-// movedRoom is what is kept free for what moves out of one victim: half a segment, and by how much the files of two classes grow at a time.
-func (d *Disk) movedRoom() int64 { return d.segmentSize/chanceShare + d.segmentSize/8 + d.movingRoom() }
+// movedRoom is what is kept free for what moves out of one victim: half a segment, and by how much the files of four streams grow at a time.
+func (d *Disk) movedRoom() int64 { return d.segmentSize/chanceShare + d.segmentSize/4 + d.movingRoom() }
 
 // ahead is how much room is kept free for the writer; 0: none, the store is too small.
 func (d *Disk) ahead() int64 {
@@ -90,8 +90,8 @@ func (d *Disk) evictWithChance() bool {
 
 // evictVictim is evictWithChance for who holds compactMu.
 func (d *Disk) evictVictim() bool {
-	s := d.victim(evictsBefore)
-	if s == nil || !s.is(stateSealed) {
+	s := d.turn()
+	if s == nil || !s.is(stateSealed) || d.damagedOne() != nil {
 		return false // the writer sees to active and damaged ones
 	}
 	if given, blocked := d.clearAway(); given || blocked {
@@ -106,15 +106,18 @@ func (d *Disk) evictVictim() bool {
 		if d.isClosed() {
 			return false
 		}
-		if s.is(stateDead) || room <= 0 {
+		if s.is(stateDead) || room <= 0 && !inEntrance(s.stream) {
 			break
 		}
 		asked := func(e *indexEntry, at loc) bool {
-			if room <= 0 || e.expires-now < (s.maxExpiry.Load()-now)/chanceLife || !d.index.Asked(&e.hash, at) {
-				return false
+			if room > 0 && e.expires-now >= (s.maxExpiry.Load()-now)/chanceLife && d.index.Asked(&e.hash, at) {
+				room -= int64(e.size)
+				return true
 			}
-			room -= int64(e.size)
-			return true
+			if inEntrance(s.stream) && d.index.At(&e.hash, at) {
+				d.fellOut(&e.hash)
+			}
+			return false
 		}
 		if err = d.moveBatch(s, ref, asked, d.o.Judge, moved); err != nil {
 			break

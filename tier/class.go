@@ -17,6 +17,14 @@ func classOf(ms int64) int {
 	return classes - 1
 }
 
-// sealAge is how long a segment of a class is written to: a quarter of the class, so that the last record of a segment does
+// A stream is what is written to one active segment at a time. The main part has one for each class, whose number it has, and so has the
+// entrance (entrance.go).
+const streams = 2 * classes
+
+func entranceOf(class int) (stream int) { return classes + class }
+
+func inEntrance(stream int) bool { return stream >= classes }
+
+// sealAge is how long a segment of a stream is written to: a quarter of its class, so that the last record of a segment does
 // not hold up the first for long.
-func sealAge(class int) time.Duration { return classSpans[class] / 4 }
+func sealAge(stream int) time.Duration { return classSpans[stream%classes] / 4 }

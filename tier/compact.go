@@ -114,7 +114,7 @@ func (d *Disk) victims(want func(SegmentInfo) bool) []*segment {
 		}
 		if s.is(stateActive) {
 			d.seal(s)
-			d.active[s.class] = nil
+			d.active[s.stream] = nil
 		}
 		out = append(out, s)
 	}
@@ -167,7 +167,7 @@ func (d *Disk) leaveCopies(s *segment) {
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()
 	if !s.is(stateDead) {
-		d.addStray(s)
+		d.addCopied(s)
 	}
 }
 

@@ -56,9 +56,9 @@ func (d *Disk) newDictionary(content []byte) *dictionary {
 	return &dictionary{Dictionary: made, content: content, born: d.uptime()}
 }
 
-// dictionaryFor is what a record of class c should be packed with: what the active segment has, else what the next one gets.
-func (d *Disk) dictionaryFor(c int) *dictionary {
-	if dict := d.dictionaries[c].Load(); dict != nil {
+// dictionaryFor is what a record of a stream should be packed with: what the active segment has, else what the next one gets.
+func (d *Disk) dictionaryFor(stream int) *dictionary {
+	if dict := d.dictionaries[stream].Load(); dict != nil {
 		return dict
 	}
 	return d.dictionary.Load()
@@ -116,7 +116,7 @@ func (d *Disk) fit(s *segment, recs []*pendingRecord) error {
 		if pays >= dictionaryPays {
 			dict = next
 			s.dictionary.Store(dict) // before any record that needs it can be found
-			d.dictionaries[s.class].Store(dict)
+			d.dictionaries[s.stream].Store(dict)
 		}
 	}
 	for _, p := range recs {

@@ -60,6 +60,9 @@ type Disk struct {
 	index   *index
 	pending [pendingShards]pendingShard
 
+	ghosts          *ghosts      // of the entrance; nil: there is none
+	entranceWritten atomic.Int64 // bytes, for the clock of ghosts
+
 	files openFiles
 
 	segs        [maxSlots]atomic.Pointer[segment] // by slot
@@ -89,7 +92,7 @@ type Disk struct {
 
 	trainer      trainer
 	dictionary   atomic.Pointer[dictionary]          // for segments to come; nil: none
-	dictionaries [classes]atomic.Pointer[dictionary] // the active segments'; the writer alone stores
+	dictionaries [streams]atomic.Pointer[dictionary] // the active segments'; the writer alone stores
 
 	encoding  chan *chunk   // for the helpers
 	wake      chan struct{} // the writer looks at the queue
@@ -105,7 +108,7 @@ type Disk struct {
 	unloaded  atomic.Uint64 // number of the newest batch that is not in the index yet; 0: all are
 
 	// Owned by the writer.
-	active      [classes]*segment
+	active      [streams]*segment
 	taken       uint64                  // records taken from the queue so far
 	brokenAt    atomic.Int64            // uptime of the last failed commit
 	lost        atomic.Pointer[error]   // why records were lost since the last Sync
@@ -113,6 +116,9 @@ type Disk struct {
 	writerMu    sync.Mutex              // serialises rounds, evictions and compaction's unlinking
 	strays      []*segment              // guarded by writerMu: files that may hold records which the index does not know
 	stray       atomic.Pointer[segment] // the one of them that lasts longest
+	copied      []*segment              // guarded by writerMu: files that hold copies of records which have moved
+	copy        atomic.Pointer[segment] // the one of them that lasts longest
+	copies      atomic.Pointer[copies]  // what has moved out of them
 	compactMu   sync.Mutex              // one compaction at a time
 	makingAhead atomic.Bool             // evictAhead is at work, or about to be
 
@@ -132,7 +138,9 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 		done: make(chan struct{}), closing: make(chan struct{}), stop: make(chan struct{}), loaded: make(chan struct{})}
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
-	d.indexLimit.Store(o.IndexBytes)
+	d.ghosts = d.newEntrance()
+	d.copies.Store(newCopies(d.segmentSize))
+	d.LimitIndex(o.IndexBytes)
 	d.files.most, d.files.close = int64(d.o.OpenFiles), d.closeIdle
 	d.encoding = make(chan *chunk, d.o.QueueBytes/chunkBytes)
 	d.index = newIndex(func(slot uint16) bool { return slot < maxSlots && d.segs[slot].Load() != nil })

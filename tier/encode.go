@@ -71,7 +71,7 @@ func (d *Disk) encode(c *chunk) {
 			p.raw = len(p.Blob)
 			// What was replaced while it waited is not worth the work. Should it be written all the same, it is as it is.
 			if before := len(*room); !d.shardOf(&p.Hash).isGone(p) {
-				*room, p.codec, p.dict = d.encodeBlob(*room, p.Blob, p.Plain, d.dictionaryFor(classOf(p.Expires-now)))
+				*room, p.codec, p.dict = d.encodeBlob(*room, p.Blob, p.Plain, d.dictionaryFor(p.stream(now)))
 				if p.codec == 0 {
 					*room = (*room)[:before]
 				}

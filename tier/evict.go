@@ -75,7 +75,7 @@ func (d *Disk) sealAll() {
 	}
 }
 
-// retire stops writing to the active segment of class c after a failure. What was committed before is still read; it goes first.
+// retire stops writing to the active segment of stream c after a failure. What was committed before is still read; it goes first.
 func (d *Disk) retire(c int) {
 	s := d.active[c]
 	d.active[c] = nil
@@ -97,16 +97,32 @@ func (d *Disk) addStray(s *segment) {
 	d.reviewStrays()
 }
 
-// reviewStrays forgets those that are gone, and finds the one that lasts longest: a tombstone for that outlives them all.
+// addCopied remembers the same of a segment that records move out of, for those. The caller holds writerMu.
+func (d *Disk) addCopied(s *segment) {
+	if !slices.Contains(d.copied, s) {
+		d.copied = append(d.copied, s)
+	}
+	d.reviewStrays()
+}
+
+// reviewStrays forgets those that are gone, and finds the ones that last longest: a tombstone for such a one outlives them all.
 func (d *Disk) reviewStrays() {
-	var last *segment
-	d.strays = slices.DeleteFunc(d.strays, func(s *segment) bool { return s.isGone() })
-	for _, s := range d.strays {
+	d.stray.Store(lastOf(&d.strays))
+	last := lastOf(&d.copied)
+	if d.copy.Swap(last) != nil && last == nil {
+		d.copies.Store(newCopies(d.segmentSize))
+	}
+}
+
+// lastOf removes from list what is gone, and returns what lasts longest.
+func lastOf(list *[]*segment) (last *segment) {
+	*list = slices.DeleteFunc(*list, (*segment).isGone)
+	for _, s := range *list {
 		if last == nil || s.maxExpiry.Load() > last.maxExpiry.Load() {
 			last = s
 		}
 	}
-	d.stray.Store(last)
+	return last
 }
 
 // keepHouse drops what has expired, keeps within capacity, and closes idle files.
@@ -167,8 +183,8 @@ func (d *Disk) indexLive() int64 {
 // indexPerEntry is about what the index takes for an entry: shards are never quite full.
 const indexPerEntry = indexSlotSize * 5 / 4
 
-// IndexBytes is what the index takes now.
-func (d *Disk) IndexBytes() int64 { return d.index.Bytes() }
+// IndexBytes is what the index takes now, and the ghosts beside it.
+func (d *Disk) IndexBytes() int64 { return d.index.Bytes() + d.ghostBytes() }
 
 // IndexNeed is what the index will take when the capacity is used by entries like those that are there, with an eighth to spare. It is known
 // once these use a quarter of the capacity.
@@ -185,10 +201,15 @@ func (d *Disk) IndexNeed() (bytes int64, known bool) {
 }
 
 // LimitIndex sets another IndexBytes.
-func (d *Disk) LimitIndex(bytes int64) { d.indexLimit.Store(bytes) }
+func (d *Disk) LimitIndex(bytes int64) {
+	if bytes > 0 {
+		bytes = max(1, bytes-d.ghostBytes())
+	}
+	d.indexLimit.Store(bytes)
+}
 
-// evictOne gives up the segment that is worth least: files set aside, then damaged ones, then the least live time left, then
-// the oldest. That order is what supersede.go relies on.
+// evictOne gives up the segment that is worth least: files set aside, then damaged ones, then what is too much in the entrance, then the least
+// live time left, then the oldest. That order is what supersede.go relies on.
 func (d *Disk) evictOne() bool {
 	if d.giveUpAside() {
 		return true
@@ -197,8 +218,8 @@ func (d *Disk) evictOne() bool {
 		return false
 	}
 	// A damaged one goes before its turn if its tombstones can be written. What goes in its turn needs none.
-	victim, turn := d.victim(evictsBefore), d.victim(expiresBefore)
-	if victim != turn && !d.leaveTombstones(victim) {
+	victim, turn := d.damagedOne(), d.turn()
+	if victim == nil || victim != turn && !d.leaveTombstones(victim) {
 		victim = turn
 	}
 	if victim == nil {
@@ -206,7 +227,7 @@ func (d *Disk) evictOne() bool {
 	}
 	if victim.is(stateActive) {
 		d.seal(victim)
-		d.active[victim.class] = nil
+		d.active[victim.stream] = nil
 	}
 	d.evicted.Add(victim.live.Load())
 	d.unlink(victim)
@@ -228,22 +249,27 @@ func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), syscall.ENOSPC.Error())
 }
 
-// victim is the segment that goes before all others.
-func (d *Disk) victim(before func(a, b *segment) bool) *segment {
-	var victim *segment
-	for _, s := range d.segments() {
-		if victim == nil || before(s, victim) {
-			victim = s
-		}
+// turn is the segment that goes next.
+func (d *Disk) turn() *segment {
+	if s := d.crowdedEntrance(); s != nil {
+		return s
 	}
-	return victim
+	return d.firstOf(func(*segment) bool { return true })
 }
 
-func evictsBefore(a, b *segment) bool {
-	if x, y := a.is(stateDamaged), b.is(stateDamaged); x != y {
-		return x
+// damagedOne is the damaged segment that goes next; nil: there is none.
+func (d *Disk) damagedOne() *segment {
+	return d.firstOf(func(s *segment) bool { return s.is(stateDamaged) })
+}
+
+// firstOf is the first in order of those that want approves.
+func (d *Disk) firstOf(want func(*segment) bool) (first *segment) {
+	for _, s := range d.segments() {
+		if want(s) && (first == nil || expiresBefore(s, first)) {
+			first = s
+		}
 	}
-	return expiresBefore(a, b)
+	return first
 }
 
 func expiresBefore(a, b *segment) bool {
@@ -260,7 +286,7 @@ func (d *Disk) unlink(s *segment) {
 		d.o.Report("unlink failed", s.path, err)
 		s.left.Store(true) // it counts as capacity, and housekeeping tries again
 		d.addStray(s)
-	} else if len(d.strays) > 0 {
+	} else if len(d.strays)+len(d.copied) > 0 {
 		d.reviewStrays()
 	}
 	d.segs[s.slot].Store(nil)
@@ -310,7 +336,7 @@ func (d *Disk) leaveTombstones(s *segment) bool {
 		return true
 	}
 	latest++ // as in graves
-	var first [classes][]tombstone
+	var first [streams][]tombstone
 	for _, ref := range slices.Clone(s.batches) {
 		x, err := s.readIndex(ref)
 		if err != nil {

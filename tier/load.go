@@ -136,7 +136,7 @@ func (d *Disk) openSegment(id uint64, path string, others []*segment) (*segment,
 		return nil, err
 	}
 	s.maxExpiry.Store(s.totals.maxExpiry)
-	s.class = classOf(max(0, s.totals.maxExpiry-s.totals.mark))
+	s.stream = classOf(max(0, s.totals.maxExpiry-s.totals.mark))
 	if damaged != nil {
 		d.damage(s, damaged)
 	}

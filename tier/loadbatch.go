@@ -27,26 +27,33 @@ type loadResult struct {
 	seq      uint64
 	wasSeq   uint64
 	inserted bool
+	another  bool // it was kept out by another copy of the same version
 }
 
 // loadBatch inserts what one batch lists, reading into b.
 func (d *Disk) loadBatch(b *loadedBatch, s *segment, ref batchRef) {
-	x := &b.x
-	err := s.readIndexInto(x, ref)
-	copies := false
-	defer func() {
-		if copies {
-			d.leaveCopies(s) // moving was cut short
+	err := s.readIndexInto(&b.x, ref)
+	if err != nil && !s.is(stateDead) {
+		d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
+	}
+	if err != nil || !d.insertBatch(b, s, ref) {
+		return
+	}
+	d.leaveCopies(s) // moving was cut short
+	for i := range b.unusual {
+		if r := &b.unusual[i]; r.another {
+			d.copies.Load().add(b.hash(r.n))
 		}
-	}()
+	}
+}
+
+// insertBatch inserts what b has read, and tells whether there was another copy of any of it.
+func (d *Disk) insertBatch(b *loadedBatch, s *segment, ref batchRef) (another bool) {
+	x := &b.x
 	s.metaMu.Lock() // unlink takes it: nothing is inserted for a segment that is gone
 	defer s.metaMu.Unlock()
 	if s.is(stateDead) {
-		return
-	}
-	if err != nil {
-		d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
-		return
+		return false
 	}
 	now := d.o.Now()
 	off := ref.off
@@ -75,10 +82,12 @@ func (d *Disk) loadBatch(b *loadedBatch, s *segment, ref batchRef) {
 			live--
 			liveBytes -= int64(longSize(r.to.size))
 		}
-		copies = d.settle(b.hash(r.n), r) || copies
+		d.settle(b.hash(r.n), r)
+		another = another || r.another
 	}
 	s.live.Add(live)
 	s.liveBytes.Add(liveBytes)
+	return another
 }
 
 func (b *loadedBatch) add(h *Hash, to loc, seq uint64) {
@@ -93,8 +102,8 @@ func (b *loadedBatch) hash(n int32) *Hash {
 	return &b.x.tombs[int(n)-len(b.x.entries)].hash
 }
 
-// settle does what an unusual insertion asks for. another: h was kept out by another copy of the same version.
-func (d *Disk) settle(h *Hash, r *loadResult) (another bool) {
+// settle does what an unusual insertion asks for.
+func (d *Disk) settle(h *Hash, r *loadResult) {
 	switch {
 	case r.inserted && r.was.seg >= slotFirst:
 		d.account(r.was, -1)
@@ -104,9 +113,8 @@ func (d *Disk) settle(h *Hash, r *loadResult) (another bool) {
 	case !r.inserted && r.was.seg == slotTomb && r.to.seg >= slotFirst:
 		d.keepOut(h, r.to.seg, r.was.off, r.wasSeq+1)
 	case !r.inserted && r.was.seg >= slotFirst && r.wasSeq == r.seq:
-		another = true
+		r.another = true
 	}
-	return another
 }
 
 // keepOut sees to a record in segment slot that a tombstone at seq in segment by keeps out of the index. If by goes first, the

@@ -19,7 +19,8 @@ type pendingRecord struct {
 	claimed []shadow       // the writer's: shadows when it took the record
 	// from is set for a record that moves from one segment to another (compaction): it is written only if the index still
 	// points there, and it never answers from here.
-	from *loc
+	from     *loc
+	entrance bool // it was put for the first time
 	// Set by encode, and from the beginning for one that moves: its payload, how that is encoded, and its size before.
 	packed   []byte
 	codec    uint8
@@ -34,6 +35,15 @@ type pendingRecord struct {
 
 func (p *pendingRecord) found() Found {
 	return Found{Seq: p.Seq, Stamp: p.Stamp, Expires: p.Expires, Plain: p.Plain}
+}
+
+// stream is where it will be written to, if nothing comes in between.
+func (p *pendingRecord) stream(now int64) int {
+	c := classOf(p.Expires - now)
+	if p.entrance {
+		return entranceOf(c)
+	}
+	return c
 }
 
 func newPending(p *pendingRecord) *pendingRecord {
@@ -98,6 +108,7 @@ func (d *Disk) Put(r Record) error {
 		old.shadows, old.gone, old.next = nil, true, p
 	}
 	p.shadows = d.unindex(p.shadows, &r.Hash, r.Seq)
+	p.entrance = d.entering(&r.Hash, len(p.shadows) > 0)
 	sh.m[r.Hash] = p
 	sh.mu.Unlock()
 	d.stored.Add(1)

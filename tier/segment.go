@@ -51,7 +51,7 @@ type segment struct {
 	fs     vfs.FS
 	id     uint64
 	slot   uint16
-	class  int
+	stream int
 	path   string
 	sealer *crypto.Sealer
 

@@ -20,11 +20,12 @@ type DiskStats struct {
 	HasStamp     bool // MinStamp is of some record
 
 	DictionaryBytes int64 // in memory, of dictionaries to pack by
+	GhostBytes      int64 // in memory, of what remembers who fell out of the entrance
 }
 
 // Stats sums up over the segments.
 func (d *Disk) Stats() DiskStats {
-	st := DiskStats{DiskBytes: d.diskBytes.Load() + d.quarantinedFiles.Load(), IndexBytes: d.index.Bytes(), DictionaryBytes: d.dictionaryBytes(), Stored: d.stored.Load(),
+	st := DiskStats{DiskBytes: d.diskBytes.Load() + d.quarantinedFiles.Load(), IndexBytes: d.index.Bytes(), DictionaryBytes: d.dictionaryBytes(), GhostBytes: d.ghostBytes(), Stored: d.stored.Load(),
 		Dropped: d.dropped.Load(), Evicted: d.evicted.Load(), Moved: d.moved.Load(), Quarantined: d.quarantined.Load(), FalseMatches: d.falseMatches.Load(),
 		Written: d.written.Load(), DataWritten: d.dataWritten.Load()}
 	// What waits comes first: what lands in between is counted twice, not missed.

@@ -12,7 +12,10 @@ import "slices"
 //     not stored at all) a tombstone goes to the disk: hash, sequence, and a moment after the latest expiry of the older one's segment, which
 //     raises the expiry of the segment it is written to. It is committed before the newer record.
 //   - A file that may hold records which the index does not know (a commit that failed may have taken effect; an unlink may
-//     have failed) counts as the older one's segment for whatever is put while it is there.
+//     have failed) counts as the older one's segment for whatever is put while it is there. Of one that records move out of, the same
+//     holds for these.
+//   - What is put when the index knows no older version, and there is no such file, supersedes nothing, so it may go at any time. All
+//     records of the entrance are of that kind, and the tombstones in its segments are about what is in the same segment.
 //   - A segment that is dropped out of order (damaged, or compacted) has its tombstones carried over, and when it is dropped
 //     with records the index points to, they leave tombstones. So does a record that was replaced on its way out of a segment that is
 //     compacted, for what replaced it may still wait when that segment goes.
@@ -45,6 +48,9 @@ func (d *Disk) unindex(shadows []shadow, h *Hash, seq uint64) []shadow {
 	if s := d.stray.Load(); s != nil {
 		shadows = addShadow(shadows, s)
 	}
+	if s := d.copy.Load(); s != nil && d.copies.Load().has(h) {
+		shadows = addShadow(shadows, s)
+	}
 	l, removed := d.index.Supersede(h, seq)
 	if !removed {
 		return shadows
@@ -74,9 +80,9 @@ func (d *Disk) owe(t *shadowed) {
 	d.kick()
 }
 
-// graves sorts the tombstones that a version of hash with seq needs by the class they go to. target and expires are the
+// graves sorts the tombstones that a version of hash with seq needs by the stream they go to. target and expires are the
 // newer version's; target is nil if there is none on disk. Called by the writer, between rotating segments and committing.
-func (d *Disk) graves(out *[classes][]tombstone, hash Hash, seq uint64, shadows []shadow, target *segment, expires, now int64) {
+func (d *Disk) graves(out *[streams][]tombstone, hash Hash, seq uint64, shadows []shadow, target *segment, expires, now int64) {
 	var latest int64
 	for _, sh := range shadows {
 		s := sh.seg
@@ -84,7 +90,7 @@ func (d *Disk) graves(out *[classes][]tombstone, hash Hash, seq uint64, shadows 
 		case s == target || s.isGone() || until <= now:
 		case s.is(stateActive):
 			// Its latest expiry may still grow, so only a place in the same file is sure to stay as long.
-			out[s.class] = append(out[s.class], tombstone{hash, seq, until + 1})
+			out[s.stream] = append(out[s.stream], tombstone{hash, seq, until + 1})
 		case target == nil || until >= expires:
 			// One more than its latest expiry: of two segments that expire together, the older goes first, and that may be
 			// the tombstone's.

@@ -138,13 +138,13 @@ func (d *Disk) isDiscarded() bool {
 	return d.discarded
 }
 
-// work is one class's share of a round.
+// work is one stream's share of a round.
 type work struct {
 	recs  []*pendingRecord
 	tombs []tombstone
 }
 
-// round writes one batch per class that has something. What was put is not held back if all is set.
+// round writes one batch per stream that has something. What was put is not held back if all is set.
 func (d *Disk) round(all bool) (err error) {
 	defer d.checkRoom()
 	d.writerMu.Lock()
@@ -153,12 +153,15 @@ func (d *Disk) round(all bool) (err error) {
 	defer func() { d.endRound(err) }()
 	now := d.o.Now()
 	d.rotate()
-	var todo [classes]work
+	var todo [streams]work
 	for _, p := range recs {
 		if d.skip(p) {
 			continue
 		}
-		c := classOf(p.Expires - now)
+		c := p.stream(now)
+		if len(p.claimed) > 0 {
+			c %= classes // what supersedes another stays as long as that
+		}
 		todo[c].recs = append(todo[c].recs, p)
 	}
 	err = d.prepareSegments(&todo)
@@ -218,9 +221,9 @@ func (d *Disk) skip(p *pendingRecord) bool {
 	return false
 }
 
-// prepareSegments makes room for the round, then sees to an active segment for every class with records. Nothing is evicted
+// prepareSegments makes room for the round, then sees to an active segment for every stream with records. Nothing is evicted
 // from then on until the round is over: an eviction may take an active segment, and the round is about to write to them.
-func (d *Disk) prepareSegments(todo *[classes]work) error {
+func (d *Disk) prepareSegments(todo *[streams]work) error {
 	var n int64
 	fresh := false
 	for c := range todo {
@@ -262,15 +265,15 @@ func (d *Disk) ensureActive(c int) error {
 }
 
 // bury turns what the round's records supersede, and what is owed, into tombstones. Those that stand for records of another
-// class, or for none, are committed here, before any record.
-func (d *Disk) bury(todo *[classes]work, owed []*shadowed, now int64) error {
-	var first, own [classes][]tombstone
+// stream, or for none, are committed here, before any record.
+func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) error {
+	var first, own [streams][]tombstone
 	for c := range todo {
 		for _, p := range todo[c].recs {
 			if len(p.claimed) == 0 {
 				continue
 			}
-			var g [classes][]tombstone
+			var g [streams][]tombstone
 			d.graves(&g, p.Hash, p.Seq, p.claimed, d.active[c], p.Expires, now)
 			for k := range g {
 				if k == c {
@@ -303,7 +306,7 @@ func (d *Disk) bury(todo *[classes]work, owed []*shadowed, now int64) error {
 	return nil
 }
 
-// commit writes one batch to the active segment of class c and lets the index know.
+// commit writes one batch to the active segment of stream c and lets the index know.
 func (d *Disk) commit(c int, w work, now int64) error {
 	s := d.active[c]
 	number := d.nextBatch.Add(1)
@@ -347,11 +350,14 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 		to := loc{s.slot, uint32(off), shortSize(e.size)}
 		off += int64(e.size)
 		d.dataWritten.Add(int64(e.size))
+		if inEntrance(s.stream) {
+			d.entranceWritten.Add(int64(e.size))
+		}
 		sh := d.shardOf(&p.Hash)
 		sh.mu.Lock()
 		newest := sh.m[p.Hash]
 		switch {
-		case p.from != nil && d.index.Move(&p.Hash, *p.from, to):
+		case p.from != nil && d.moveTo(p, to):
 			d.account(to, +1)
 			d.account(*p.from, -1)
 			p.moved.Add(1)
@@ -374,6 +380,13 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 		}
 		sh.mu.Unlock()
 	}
+}
+
+// moveTo makes the index point to the copy of p. Until its segment is gone, the other copy is one that the index does not know. The caller holds
+// p's shard.
+func (d *Disk) moveTo(p *pendingRecord, to loc) bool {
+	d.copies.Load().add(&p.Hash) // before anybody can find that it is not known there any more
+	return d.index.Move(&p.Hash, *p.from, to)
 }
 
 // failed keeps the promises that a failed commit leaves open: what was not written is not answered any more, and the older

@@ -1,0 +1,39 @@
+package tier
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// copies says of a hash that it may have moved out of a segment that is still there with the copy that stayed behind: a Bloom filter,
+// which is wrong about few where it is right about all that matter.
+type copies struct {
+	bits []atomic.Uint64
+}
+
+// newCopies has 16 bits or more for each record of 500 bytes that a victim may have moving.
+func newCopies(segmentSize int64) *copies {
+	return &copies{bits: make([]atomic.Uint64, max(1, segmentSize/64/64))}
+}
+
+// at gives two places, of bits of the hash that choose neither its shard nor much else.
+func (c *copies) at(h *Hash, i int) (word *atomic.Uint64, bit uint64) {
+	v := binary.LittleEndian.Uint64(h[8*i:])
+	return &c.bits[v>>6%uint64(len(c.bits))], 1 << (v & 63)
+}
+
+func (c *copies) add(h *Hash) {
+	for i := range 2 {
+		word, bit := c.at(h, i)
+		word.Or(bit)
+	}
+}
+
+func (c *copies) has(h *Hash) bool {
+	for i := range 2 {
+		if word, bit := c.at(h, i); word.Load()&bit == 0 {
+			return false
+		}
+	}
+	return true
+}
