@@ -109,18 +109,16 @@ type Disk struct {
 
 	// Owned by the writer.
 	active      [streams]*segment
-	taken       uint64                  // records taken from the queue so far
-	brokenAt    atomic.Int64            // uptime of the last failed commit
-	lost        atomic.Pointer[error]   // why records were lost since the last Sync
-	broken      atomic.Bool             // the last commit failed: drop until the next try
-	writerMu    sync.Mutex              // serialises rounds, evictions and compaction's unlinking
-	strays      []*segment              // guarded by writerMu: files that may hold records which the index does not know
-	stray       atomic.Pointer[segment] // the one of them that lasts longest
-	copied      []*segment              // guarded by writerMu: files that hold copies of records which have moved
-	copy        atomic.Pointer[segment] // the one of them that lasts longest
-	copies      atomic.Pointer[copies]  // what has moved out of them
-	compactMu   sync.Mutex              // one compaction at a time
-	makingAhead atomic.Bool             // evictAhead is at work, or about to be
+	taken       uint64                 // records taken from the queue so far
+	brokenAt    atomic.Int64           // uptime of the last failed commit
+	lost        atomic.Pointer[error]  // why records were lost since the last Sync
+	broken      atomic.Bool            // the last commit failed: drop until the next try
+	writerMu    sync.Mutex             // serialises rounds, evictions and compaction's unlinking
+	strays      segmentList            // files that may hold records which the index does not know
+	copied      segmentList            // files that hold copies of records which have moved
+	copies      atomic.Pointer[copies] // what has moved out of them
+	compactMu   sync.Mutex             // one compaction at a time
+	makingAhead atomic.Bool            // evictAhead is at work, or about to be
 
 	diskBytes, written, dataWritten                            atomic.Int64
 	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64

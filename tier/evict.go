@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -91,38 +92,50 @@ func (d *Disk) retire(c int) {
 // addStray remembers that the file of s may hold records which the index does not know: what is put while it is there
 // supersedes them (see unindex). The caller is the writer.
 func (d *Disk) addStray(s *segment) {
-	if !slices.Contains(d.strays, s) {
-		d.strays = append(d.strays, s)
-	}
+	d.strays.add(s)
 	d.reviewStrays()
 }
 
 // addCopied remembers the same of a segment that records move out of, for those. The caller holds writerMu.
 func (d *Disk) addCopied(s *segment) {
-	if !slices.Contains(d.copied, s) {
-		d.copied = append(d.copied, s)
-	}
+	d.copied.add(s)
 	d.reviewStrays()
 }
 
-// reviewStrays forgets those that are gone, and finds the ones that last longest: a tombstone for such a one outlives them all.
+// reviewStrays forgets those that are gone. The caller holds writerMu.
 func (d *Disk) reviewStrays() {
-	d.stray.Store(lastOf(&d.strays))
-	last := lastOf(&d.copied)
-	if d.copy.Swap(last) != nil && last == nil {
+	d.strays.review()
+	if d.copied.review() && len(d.copied.all()) == 0 {
 		d.copies.Store(newCopies(d.segmentSize))
 	}
 }
 
-// lastOf removes from list what is gone, and returns what lasts longest.
-func lastOf(list *[]*segment) (last *segment) {
-	*list = slices.DeleteFunc(*list, (*segment).isGone)
-	for _, s := range *list {
-		if last == nil || s.maxExpiry.Load() > last.maxExpiry.Load() {
-			last = s
-		}
+// segmentList is a short list that readers look at without a lock; who changes it holds writerMu.
+type segmentList struct{ list atomic.Pointer[[]*segment] }
+
+func (l *segmentList) all() []*segment {
+	if p := l.list.Load(); p != nil {
+		return *p
 	}
-	return last
+	return nil
+}
+
+func (l *segmentList) add(s *segment) {
+	if all := l.all(); !slices.Contains(all, s) {
+		all = append(slices.Clone(all), s)
+		l.list.Store(&all)
+	}
+}
+
+// review removes what is gone, and tells whether there was any.
+func (l *segmentList) review() bool {
+	all := l.all()
+	if !slices.ContainsFunc(all, (*segment).isGone) {
+		return false
+	}
+	left := slices.DeleteFunc(slices.Clone(all), (*segment).isGone)
+	l.list.Store(&left)
+	return true
 }
 
 // keepHouse drops what has expired, keeps within capacity, and closes idle files.
@@ -286,7 +299,7 @@ func (d *Disk) unlink(s *segment) {
 		d.o.Report("unlink failed", s.path, err)
 		s.left.Store(true) // it counts as capacity, and housekeeping tries again
 		d.addStray(s)
-	} else if len(d.strays)+len(d.copied) > 0 {
+	} else {
 		d.reviewStrays()
 	}
 	d.segs[s.slot].Store(nil)
@@ -308,7 +321,7 @@ func (d *Disk) remove(s *segment) error {
 // after it may be evicted: what is there keeps its older versions dead.
 func (d *Disk) removeLeft() bool {
 	gone := true
-	for _, s := range d.strays {
+	for _, s := range d.strays.all() {
 		if !s.left.Load() {
 			continue
 		}

@@ -44,13 +44,7 @@ func (d *Disk) unindex(shadows []shadow, h *Hash, seq uint64) []shadow {
 			shadows = addShadow(shadows, s)
 		}
 	}
-	// A file that the index knows nothing of may hold an older version as well.
-	if s := d.stray.Load(); s != nil {
-		shadows = addShadow(shadows, s)
-	}
-	if s := d.copy.Load(); s != nil && d.copies.Load().has(h) {
-		shadows = addShadow(shadows, s)
-	}
+	shadows = d.addStrays(shadows, h)
 	l, removed := d.index.Supersede(h, seq)
 	if !removed {
 		return shadows
@@ -62,6 +56,19 @@ func (d *Disk) unindex(shadows []shadow, h *Hash, seq uint64) []shadow {
 	return shadows
 }
 
+// addStrays adds the files that may hold versions of h which the index does not know.
+func (d *Disk) addStrays(shadows []shadow, h *Hash) []shadow {
+	for _, s := range d.strays.all() {
+		shadows = addShadow(shadows, s)
+	}
+	if copied := d.copied.all(); len(copied) > 0 && d.copies.Load().has(h) {
+		for _, s := range copied {
+			shadows = addShadow(shadows, s)
+		}
+	}
+	return shadows
+}
+
 func addShadow(shadows []shadow, s *segment) []shadow {
 	if slices.Contains(shadows, shadow{s}) {
 		return shadows
@@ -69,8 +76,9 @@ func addShadow(shadows []shadow, s *segment) []shadow {
 	return append(shadows, shadow{s})
 }
 
-// owe adds a tombstone to those that the next round writes.
+// owe adds a tombstone to those that the next round writes. It outlives also what the index does not know.
 func (d *Disk) owe(t *shadowed) {
+	t.shadows = d.addStrays(t.shadows, &t.hash)
 	d.queueMu.Lock()
 	if d.nothingWaits() {
 		d.queueSince = d.uptime()
