@@ -199,7 +199,7 @@ const indexPerEntry = indexSlotSize * 5 / 4
 // IndexBytes is what the index takes now, and the ghosts beside it.
 func (d *Disk) IndexBytes() int64 { return d.index.Bytes() + d.ghostBytes() }
 
-// IndexNeed is what the index will take when the capacity is used by entries like those that are there, with an eighth to spare. It is known
+// IndexNeed is what the index, and the ghosts beside it, will take when the capacity is used by entries like those that are there, with an eighth to spare. It is known
 // once these use a quarter of the capacity.
 func (d *Disk) IndexNeed() (bytes int64, known bool) {
 	var live, size int64
@@ -210,10 +210,10 @@ func (d *Disk) IndexNeed() (bytes int64, known bool) {
 	if live <= 0 || size < d.o.Capacity/4 {
 		return 0, false
 	}
-	return int64(float64(d.o.Capacity) / float64(size) * float64(live*indexPerEntry) * 9 / 8), true
+	return int64(float64(d.o.Capacity)/float64(size)*float64(live*indexPerEntry)*9/8) + d.ghostBytes(), true
 }
 
-// LimitIndex sets another IndexBytes.
+// LimitIndex sets another IndexBytes, of which the ghosts take their part.
 func (d *Disk) LimitIndex(bytes int64) {
 	if bytes > 0 {
 		bytes = max(1, bytes-d.ghostBytes())
