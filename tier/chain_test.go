@@ -358,3 +358,25 @@ func TestStoredBeforeTheMove(t *testing.T) {
 	l.reopen()
 	l.wantSeq(1, 2, "after a start")
 }
+
+// What keeps an older version dead may itself be replaced in its own segment, by something that does not last as long. Where that moves away, a
+// tombstone stays for it.
+func TestReplacedInItsOwnSegment(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 2*time.Hour)
+	l.sync()
+	l.sealAll()
+	l.mustPut(1, 2, 100, 20*time.Hour)
+	l.sync()
+	l.mustPut(1, 3, 100, 90*time.Minute)
+	l.sync()
+	if err := l.compact(context.Background(), 2); err != nil {
+		t.Fatal(err)
+	}
+	l.wantSeq(1, 3, "moved")
+	l.evictTo(1)
+	l.reopen()
+	if got := l.seqOf(1); got == 1 {
+		t.Fatal("the first version came back")
+	}
+}

@@ -108,8 +108,9 @@ func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Ju
 		return nil, false
 	}
 	if !known || cur != c.at {
-		// In a damaged segment, it may have been the damage that removed it from the index.
-		return nil, !known || s.is(stateDamaged)
+		// In a damaged segment, it may have been the damage that removed it from the index. What replaced it in the same segment moves to another, or has
+		// moved, which may not last as long as what this one keeps dead.
+		return nil, !known || s.is(stateDamaged) || cur.seg == s.slot || d.copies.Load().has(&e.hash)
 	}
 	head, err := parseRecordHeader(c.b)
 	if err == nil && head.hash == e.hash {
@@ -141,6 +142,7 @@ func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Ju
 	if err != nil {
 		d.damage(s, err)
 	}
+	d.copies.Load().add(&e.hash) // until its segment goes, the index does not know it
 	if d.index.RemoveAt(&e.hash, c.at) {
 		d.account(c.at, -1)
 	}

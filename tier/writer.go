@@ -150,7 +150,13 @@ func (d *Disk) round(all bool) (err error) {
 	d.writerMu.Lock()
 	defer d.writerMu.Unlock()
 	recs, owed := d.take(all)
-	defer func() { d.endRound(err) }()
+	defer func() {
+		if err != nil && noSpace(err) {
+			// Somebody else has filled the disk. What is worth least gives way, a segment per try, and not before all that is owed is known.
+			d.evictOne()
+		}
+		d.endRound(err)
+	}()
 	now := d.o.Now()
 	d.rotate()
 	var todo [streams]work
@@ -395,10 +401,6 @@ func (d *Disk) moveTo(p *pendingRecord, to loc) bool {
 func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, s *segment, err error) {
 	d.brokenAt.Store(int64(d.uptime()))
 	d.broken.Store(true)
-	if noSpace(err) {
-		// Somebody else has filled the disk. What is worth least gives way, a segment per try.
-		d.evictOne()
-	}
 	for _, p := range recs {
 		sh := d.shardOf(&p.Hash)
 		sh.mu.Lock()
@@ -408,6 +410,9 @@ func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, s *segment, err e
 			delete(sh.m, p.Hash)
 			if len(p.shadows) > 0 {
 				owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
+			}
+			if p.gone && s != nil { // its owner has dropped it, and it may be there all the same
+				owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
 			}
 			d.dropped.Add(1)
 			d.lost.Store(&err)
