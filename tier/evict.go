@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -267,7 +268,34 @@ func (d *Disk) turn() *segment {
 	if s := d.crowdedEntrance(); s != nil {
 		return s
 	}
-	return d.firstOf(func(*segment) bool { return true })
+	first := d.firstOf(func(*segment) bool { return true })
+	if first == nil || !inEntrance(first.stream) {
+		return first
+	}
+	// One entry that lives for days makes a segment of the main part last as long, and the entrance, which has its share or less, would go instead.
+	// What the main part's first one holds supersedes nothing that was committed after all of it, so it may go before that.
+	m := d.firstOf(func(s *segment) bool { return !inEntrance(s.stream) })
+	if m == nil || !m.is(stateSealed) {
+		return first
+	}
+	_, last := m.span()
+	if d.firstOf(func(s *segment) bool {
+		from, _ := s.span()
+		return inEntrance(s.stream) && (from <= last || s.is(stateDamaged)) && expiresBefore(s, m)
+	}) != nil {
+		return first
+	}
+	return m
+}
+
+// span is the numbers of the first batch and the last one.
+func (s *segment) span() (first, last uint64) {
+	s.metaMu.Lock()
+	defer s.metaMu.Unlock()
+	if len(s.batches) == 0 {
+		return math.MaxUint64, 0
+	}
+	return s.batches[0].number, s.batches[len(s.batches)-1].number
 }
 
 // damagedOne is the damaged segment that goes next; nil: there is none.
