@@ -108,9 +108,9 @@ func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Ju
 		return nil, false
 	}
 	if !known || cur != c.at {
-		// In a damaged segment, it may have been the damage that removed it from the index. What replaced it in the same segment moves to another, or has
-		// moved, which may not last as long as what this one keeps dead.
-		return nil, !known || s.is(stateDamaged) || cur.seg == s.slot || d.copies.Load().has(&e.hash)
+		// In a damaged segment, it may have been the damage that removed it from the index. What replaced it in the same segment moves to another,
+		// which may not last as long as what this one keeps dead.
+		return nil, !known || s.is(stateDamaged) || cur.seg == s.slot
 	}
 	head, err := parseRecordHeader(c.b)
 	if err == nil && head.hash == e.hash {
