@@ -11,7 +11,7 @@ type copies struct {
 	bits []atomic.Uint64
 }
 
-// newCopies has 16 bits or more for each record of 500 bytes that a victim may have moving.
+// newCopies has about 16 bits for each record of 500 bytes that a victim may have moving; a compaction moves up to twice as many.
 func newCopies(segmentSize int64) *copies {
 	return &copies{bits: make([]atomic.Uint64, max(1, segmentSize/64/64))}
 }

@@ -48,7 +48,7 @@ func (d *Disk) entering(h *Hash, known bool) bool {
 	return d.ghosts != nil && !known && !d.ghosts.take(h, d.entranceTime())
 }
 
-// crowdedEntrance is the sealed segment of the entrance that goes first; nil: it takes no more than its share.
+// crowdedEntrance is the sealed segment of the entrance that goes first; nil: there is none, or it takes no more than its share.
 func (d *Disk) crowdedEntrance() *segment {
 	if d.ghosts == nil {
 		return nil

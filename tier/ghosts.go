@@ -6,7 +6,7 @@ import (
 )
 
 // ghosts remembers for a while which hashes were there: 16 bits of each and when, in a table of fixed size that forgets the
-// oldest of a group first. It may be wrong about a few; nothing but what stays in memory depends on it. All methods may
+// oldest of a group first. It may be wrong about a few; nothing but what stays, in memory and on disk, depends on it. All methods may
 // be called at the same time.
 type ghosts struct {
 	slots []atomic.Uint32 // fingerprint 16 bits | time 16 bits; groups of ghostGroup

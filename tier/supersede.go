@@ -6,7 +6,8 @@ import "slices"
 // is made from what the segments list, and the highest sequence wins; so an older version could come back if the segment
 // with the newer one had been dropped first. It cannot, because of how segments are dropped and of what is written here:
 //
-//   - Segments go in the order of (latest expiry in them, age). A newer record that expires after everything in the older
+//   - Segments go in the order of (latest expiry in them, age), but for those of the entrance (below), and for the first of the main part where
+//     it supersedes nothing in the entrance's that it overtakes (Disk.turn). A newer record that expires after everything in the older
 //     one's segment is therefore dropped after it, and so is one in the same segment. Nothing need be done.
 //   - Otherwise (the newer record expires sooner or at the same moment, or the older one's segment is still being written, or the newer one is
 //     not stored at all) a tombstone goes to the disk: hash, sequence, and a moment after the latest expiry of the older one's segment, which
@@ -76,9 +77,8 @@ func addShadow(shadows []shadow, s *segment) []shadow {
 	return append(shadows, shadow{s})
 }
 
-// owe adds a tombstone to those that the next round writes. It outlives also what the index does not know.
+// owe adds a tombstone to those that the next round writes.
 func (d *Disk) owe(t *shadowed) {
-	t.shadows = d.addStrays(t.shadows, &t.hash)
 	d.queueMu.Lock()
 	if d.nothingWaits() {
 		d.queueSince = d.uptime()

@@ -291,7 +291,8 @@ func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) error {
 		}
 	}
 	for _, t := range owed {
-		d.graves(&first, t.hash, t.seq, t.shadows, nil, 0, now)
+		// It outlives also what the index does not know.
+		d.graves(&first, t.hash, t.seq, d.addStrays(t.shadows, &t.hash), nil, 0, now)
 		if t.expires > now {
 			c := classOf(t.expires - now)
 			first[c] = append(first[c], tombstone{t.hash, t.seq, t.expires})
