@@ -119,12 +119,15 @@ func TestReservedSpaceAndHugeRecords(t *testing.T) {
 }
 
 func TestEvictionOrder(t *testing.T) {
-	l := newLife(t, func(o *DiskOptions) { o.SegmentSize = 64 << 10 })
+	l := newLife(t, func(o *DiskOptions) { o.SegmentSize, o.Capacity = 1<<20, (entranceLeast-1)<<20 }) // without an entrance
 	r := rand.New(rand.NewPCG(3, 3))
 	for n := range 40 {
 		ttl := []time.Duration{50 * time.Second, 200 * time.Second, time.Hour, 5 * time.Hour}[r.IntN(4)] - time.Duration(r.IntN(20))*time.Second
 		l.mustPut(n, uint64(n+1), 70<<10, ttl)
 		l.sync()
+		if n%4 > 0 {
+			l.sealAll()
+		}
 	}
 	l.d.writerMu.Lock()
 	defer l.d.writerMu.Unlock()

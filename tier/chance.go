@@ -12,7 +12,7 @@ import (
 const (
 	// chanceShare bounds what is moved of a segment to a half: eviction always frees more than it writes.
 	chanceShare = 2
-	// chanceLife is the part of the segment's remaining life that a record must have left to be worth moving.
+	// chanceLife is the part of the time since the segment was sealed for which a record must still be fresh to be worth moving.
 	chanceLife = 4
 	// chanceLeast is the least number of segments in the capacity for which room is made ahead: with fewer, the room ahead
 	// would be a large part of it.
@@ -100,6 +100,7 @@ func (d *Disk) evictVictim() bool {
 	d.leaveCopies(s)
 	room := s.liveBytes.Load() / chanceShare
 	now := d.o.Now()
+	worth := now + max(0, now-s.totals.mark)/chanceLife
 	moved := new(atomic.Int64)
 	var err error
 	for _, ref := range s.batches {
@@ -110,7 +111,7 @@ func (d *Disk) evictVictim() bool {
 			break
 		}
 		asked := func(e *indexEntry, at loc) bool {
-			if room > 0 && e.expires-now >= (s.maxExpiry.Load()-now)/chanceLife && d.index.Asked(&e.hash, at) {
+			if room > 0 && e.expires > worth && d.index.Asked(&e.hash, at) {
 				room -= int64(e.size)
 				return true
 			}

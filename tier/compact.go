@@ -161,16 +161,6 @@ func (d *Disk) compactSegment(ctx context.Context, s *segment, judge Judge, c *C
 	return nil
 }
 
-// leaveCopies says that records will be moved out of s: until it is unlinked, if it ever is, it holds copies of them that the
-// index does not point to.
-func (d *Disk) leaveCopies(s *segment) {
-	d.writerMu.Lock()
-	defer d.writerMu.Unlock()
-	if !s.is(stateDead) {
-		d.addCopied(s)
-	}
-}
-
 // compactBatch sets the live records of one batch moving, and carries its tombstones over.
 func (d *Disk) compactBatch(s *segment, ref batchRef, judge Judge, moved *atomic.Int64) error {
 	x, err := s.readIndex(ref)

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// copies says of a hash that it may have moved out of a segment that is still there with the copy that stayed behind: a Bloom filter,
+// copies says of a hash whether it may have moved out of a segment, which is still there with the copy that stayed behind: a Bloom filter,
 // which is wrong about few where it is right about all that matter.
 type copies struct {
 	bits []atomic.Uint64

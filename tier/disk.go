@@ -63,6 +63,10 @@ type Disk struct {
 	ghosts          *ghosts      // of the entrance; nil: there is none
 	entranceWritten atomic.Int64 // bytes, for the clock of ghosts
 
+	// What is put supersedes what they may hold, whether or not the index knows of it.
+	strays segmentList // files that may hold anything
+	copied segmentList // files that records have moved out of
+
 	files openFiles
 
 	segs        [maxSlots]atomic.Pointer[segment] // by slot
@@ -109,16 +113,13 @@ type Disk struct {
 
 	// Owned by the writer.
 	active      [streams]*segment
-	taken       uint64                 // records taken from the queue so far
-	brokenAt    atomic.Int64           // uptime of the last failed commit
-	lost        atomic.Pointer[error]  // why records were lost since the last Sync
-	broken      atomic.Bool            // the last commit failed: drop until the next try
-	writerMu    sync.Mutex             // serialises rounds, evictions and compaction's unlinking
-	strays      segmentList            // files that may hold records which the index does not know
-	copied      segmentList            // files that hold copies of records which have moved
-	copies      atomic.Pointer[copies] // what has moved out of them
-	compactMu   sync.Mutex             // one compaction at a time
-	makingAhead atomic.Bool            // evictAhead is at work, or about to be
+	taken       uint64                // records taken from the queue so far
+	brokenAt    atomic.Int64          // uptime of the last failed commit
+	lost        atomic.Pointer[error] // why records were lost since the last Sync
+	broken      atomic.Bool           // the last commit failed: drop until the next try
+	writerMu    sync.Mutex            // serialises rounds, evictions and compaction's unlinking
+	compactMu   sync.Mutex            // one compaction at a time
+	makingAhead atomic.Bool           // evictAhead is at work, or about to be
 
 	diskBytes, written, dataWritten                            atomic.Int64
 	stored, dropped, evicted, moved, quarantined, falseMatches atomic.Int64
@@ -137,7 +138,6 @@ func OpenDisk(dir string, o DiskOptions) (*Disk, error) {
 	d.queueRoom = sync.NewCond(&d.queueMu)
 	d.fillDefaults()
 	d.ghosts = d.newEntrance()
-	d.copies.Store(newCopies(d.segmentSize))
 	d.LimitIndex(o.IndexBytes)
 	d.files.most, d.files.close = int64(d.o.OpenFiles), d.closeIdle
 	d.encoding = make(chan *chunk, d.o.QueueBytes/chunkBytes)
@@ -257,12 +257,12 @@ func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc, again bool) ([]byte,
 		}
 	}
 	// If the index has let go of l meanwhile, its place may belong to somebody else by now.
-	if !d.index.RemoveAt(h, l) {
+	if s.is(stateDead) || !d.index.At(h, l) {
 		return dst, Found{}, ErrNotFound
 	}
-	d.account(l, -1)
-	if !s.is(stateDead) {
-		d.damage(s, err)
+	d.damage(s, err) // first: from then on, what is put supersedes what cannot be read now, and perhaps can later
+	if d.index.RemoveAt(h, l) {
+		d.account(l, -1)
 	}
 	return dst, Found{}, fmt.Errorf("%w: %w", ErrNotFound, err)
 }
@@ -350,6 +350,10 @@ func (d *Disk) account(l loc, n int64) {
 
 // damage marks a segment: what opens in it is still served, and it is the first to be evicted.
 func (d *Disk) damage(s *segment, err error) {
+	if s.is(stateDead) {
+		return
+	}
+	d.strays.add(s)
 	for {
 		st := s.state.Load()
 		if segmentState(st) == stateDamaged || segmentState(st) == stateDead {

@@ -53,9 +53,10 @@ func (d *Disk) crowdedEntrance() *segment {
 	if d.ghosts == nil {
 		return nil
 	}
-	var bytes int64
+	var all, bytes int64
 	var first *segment
 	for _, s := range d.segments() {
+		all += s.fileBytes.Load()
 		if !inEntrance(s.stream) || s.is(stateDamaged) {
 			continue
 		}
@@ -64,7 +65,7 @@ func (d *Disk) crowdedEntrance() *segment {
 			first = s
 		}
 	}
-	if bytes <= d.o.Capacity/entrancePart {
+	if bytes <= all/entrancePart { // of what there is, for it may be the index's limit that keeps it below the capacity
 		return nil
 	}
 	return first

@@ -1,16 +1,11 @@
 package tier
 
 import (
-	"context"
-	"fmt"
-	"maps"
 	"math/rand/v2"
-	"runtime"
 	"testing"
 	"time"
 
 	"stagecache/crypto"
-	"stagecache/internal/vfs"
 )
 
 // TestWhatComesOnceLeavesTheRest: many times the capacity is put once and never asked for. What was asked for before that stays, for it has
@@ -104,29 +99,6 @@ func TestWhoGoesThroughTheEntrance(t *testing.T) {
 	}
 }
 
-// TestEveryCopyIsSuperseded: a segment that lasts longer than another does not stand for it, for it may go first all the same.
-func TestEveryCopyIsSuperseded(t *testing.T) {
-	l := newLife(t, nil)
-	for k := range 3 {
-		l.mustPut(k, uint64(k+1), 100, time.Duration(k+1)*time.Hour)
-		l.sync()
-		l.sealAll()
-	}
-	h, other := hashOf(7), hashOf(8)
-	l.d.writerMu.Lock()
-	for _, s := range l.d.segments() {
-		l.d.addCopied(s)
-	}
-	l.d.copies.Load().add(&h)
-	l.d.writerMu.Unlock()
-	if n := len(l.d.addStrays(nil, &h)); n != 3 {
-		t.Errorf("%d segments may hold a copy, %d are looked at", 3, n)
-	}
-	if n := len(l.d.addStrays(nil, &other)); n != 0 {
-		t.Errorf("%d segments for what has never moved", n)
-	}
-}
-
 func found(t *testing.T, l *life, n int) Found {
 	t.Helper()
 	_, f, err := l.d.Get(nil, hashOf(n))
@@ -136,122 +108,77 @@ func found(t *testing.T, l *life, n int) Found {
 	return f
 }
 
-// TestNothingOldComesBack tries what supersede.go says: whatever is put, dropped, superseded, moved and evicted, in whatever order, with
-// crashes and failing files in between, no version is answered that is older than one that was, or that was acknowledged.
-func TestNothingOldComesBack(t *testing.T) {
-	for seed := range uint64(rounds(6, 25, 1000)) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { nothingOldComesBack(t, seed) })
+// TestOneThatLastsForDays: a few entries that last much longer than the others take nothing from the hits of those.
+func TestOneThatLastsForDays(t *testing.T) {
+	const capacity, segment, size, requests = 8 << 20, 256 << 10, 2000, 90_000
+	run := func(oneIn int) (hits int) {
+		d := testDisk(t, scratch(t), crypto.NewStageKey("s"), func(o *DiskOptions) {
+			o.Capacity, o.SegmentSize, o.QueueBytes, o.Block = capacity, segment, 256<<10, true
+		})
+		r := rand.New(rand.NewPCG(1, 2))
+		keys := rand.NewZipf(r, 1.01, 1, 200_000)
+		for seq := range uint64(requests) {
+			k := int(keys.Uint64())
+			_, _, err := d.Get(nil, hashOf(k))
+			if err == nil {
+				hits++
+				if r.IntN(20) > 0 { // else it is replaced
+					continue
+				}
+			}
+			life := 2 * time.Hour
+			if oneIn > 0 && k%oneIn == 7 {
+				life = 7 * 24 * time.Hour
+			}
+			expires := d.o.Now() + life.Milliseconds() + int64(seq/10)
+			if err := d.Put(Record{Hash: hashOf(k), Seq: seq + 1, Expires: expires, Blob: blobOf(k, size)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st := d.Stats()
+		t.Logf("one in %d: %d hits of %d; %d evicted, %d moved", oneIn, hits, requests, st.Evicted, st.Moved)
+		return hits
+	}
+	alike, mixed := run(0), run(200)
+	if mixed < alike*98/100 {
+		t.Errorf("%d hits, %d where all last as long", mixed, alike)
 	}
 }
 
-func nothingOldComesBack(t *testing.T, seed uint64) {
-	const keys, segment = 200, 64 << 10
-	l := newLife(t, func(o *DiskOptions) {
-		o.SegmentSize, o.Capacity, o.QueueBytes = segment, 24*segment, 128<<10
+// TestEntranceBelowTheCapacity: where the index may not grow as far as the capacity would let it, the entrance has a tenth of what there is.
+func TestEntranceBelowTheCapacity(t *testing.T) {
+	const capacity, segment, size = 40 << 20, 512 << 10, 1000
+	d := testDisk(t, scratch(t), crypto.NewStageKey("s"), func(o *DiskOptions) {
+		o.Capacity, o.SegmentSize, o.QueueBytes, o.Block = capacity, segment, 512<<10, true
+		o.IndexBytes = capacity / size / 4 * indexPerEntry
 	})
-	r := rand.New(rand.NewPCG(seed, 5))
-	least := make(map[int]uint64) // what may be answered from now on
-	acked := make(map[int]uint64) // the same after a crash
 	seq := uint64(0)
-	check := func(n int) Found {
-		t.Helper()
-		_, f, err := l.d.Get(nil, hashOf(n))
-		if err == nil && f.Seq < least[n] {
-			t.Fatalf("key %d: version %d, after %d; %d puts", n, f.Seq, least[n], seq)
-		}
-		return f
-	}
-	ack := func() {
-		if l.d.Sync() == nil {
-			acked = maps.Clone(least)
-		}
-	}
-	settle := func() { // housekeeping has come to an end
-		l.house()
-		l.d.checkRoom()
-		for l.d.makingAhead.Load() {
-			runtime.Gosched()
-		}
-	}
-	for range 3000 {
-		n := r.IntN(keys)
-		if r.IntN(3) > 0 {
-			n = r.IntN(keys / 10)
-		}
-		switch r.IntN(40) {
-		default:
+	put := func(from, to int) {
+		for k := from; k < to; k++ {
 			seq++
-			ttl := []time.Duration{30 * time.Second, 200 * time.Second, time.Hour, 5 * time.Hour}[r.IntN(4)] + time.Duration(r.IntN(20_000))*time.Millisecond
-			least[n] = seq
-			_ = l.put(n, seq, 200+r.IntN(6000), ttl) // one that is dropped supersedes the older ones all the same
-		case 0, 1, 2, 3, 4, 5, 6, 7, 8, 9:
-			check(n)
-		case 10, 11:
-			if f := check(n); f.Seq > 0 {
-				if l.d.Drop(hashOf(n), f); check(n).Seq == 0 { // else it has moved since it was found, and is not the one that was found any more
-					least[n] = f.Seq + 1
-				}
+			if err := d.Put(Record{Hash: hashOf(k), Seq: seq, Expires: 10_000_000, Blob: blobOf(k, size)}); err != nil {
+				t.Fatal(err)
 			}
-		case 12:
-			seq++
-			least[n] = seq
-			l.d.Supersede(hashOf(n), seq)
-		case 13, 14, 15:
-			ack()
-		case 16:
-			l.now.Add(int64(r.IntN(60_000)))
-			l.house()
-		case 17:
-			ctx, cancel := context.WithCancel(t.Context())
-			stop := r.IntN(6)
-			pick := r.Uint64()
-			_, _ = l.d.Compact(ctx, func(i SegmentInfo) bool { pick = pick*6364136223846793005 + 1; return pick>>62 == 0 }, keepAll, func(Compaction) {
-				if stop--; stop < 0 {
-					cancel()
-				}
-			})
-			cancel()
-		case 18:
-			settle()
-		case 19:
-			if r.IntN(3) > 0 {
-				break
-			}
-			bad := []string{"commit", "remove", "sync"}[r.IntN(3)]
-			l.faults(func(_ int64, op, _ string) vfs.Verdict {
-				if op == bad {
-					return vfs.Fail
-				}
-				return vfs.Pass
-			})
-			ack()
-			settle()
-			l.faults(nil)
-			l.now.Add(2 * retryAfter.Milliseconds())
-		case 20:
-			if r.IntN(4) > 0 {
-				break
-			}
-			if r.IntN(2) == 0 {
-				ack()
-			}
-			l.crash()
-			l.open()
-			least = maps.Clone(acked)
-			for k := range keys {
-				if f := check(k); f.Seq > least[k] {
-					least[k] = f.Seq // it is on the disk, so it stays the least
-				}
-			}
-			acked = maps.Clone(least)
+		}
+		if err := d.Sync(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	ack()
-	st := l.d.Stats()
-	t.Logf("%d puts, %d evicted, %d moved since the last start", seq, st.Evicted, st.Moved)
-	l.reopen()
-	least = acked
-	for n := range keys {
-		check(n)
+	for from := 0; from < 12_000; from += 500 {
+		put(from, from+500)
+		put(from, from+500) // known, so it goes to the main part
+	}
+	put(20_000, 40_000)
+	d.writerMu.Lock()
+	defer d.writerMu.Unlock()
+	var all, entrance int64
+	for _, s := range d.segments() {
+		all += s.fileBytes.Load()
+		if inEntrance(s.stream) {
+			entrance += s.fileBytes.Load()
+		}
+	}
+	if all > capacity/2 || entrance > all/entrancePart+2*segment {
+		t.Errorf("%d bytes, %d of them in the entrance", all, entrance)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 )
 
@@ -87,56 +86,13 @@ func (d *Disk) retire(c int) {
 	s.dbMu.Unlock()
 	s.setState(stateDamaged)
 	d.measure(s)
-	d.addStray(s)
-}
-
-// addStray remembers that the file of s may hold records which the index does not know: what is put while it is there
-// supersedes them (see unindex). The caller is the writer.
-func (d *Disk) addStray(s *segment) {
 	d.strays.add(s)
-	d.reviewStrays()
 }
 
-// addCopied remembers the same of a segment that records move out of, for those. The caller holds writerMu.
-func (d *Disk) addCopied(s *segment) {
-	d.copied.add(s)
-	d.reviewStrays()
-}
-
-// reviewStrays forgets those that are gone. The caller holds writerMu.
+// reviewStrays forgets those that are gone. The caller holds writerMu, so none is about to be unlinked.
 func (d *Disk) reviewStrays() {
 	d.strays.review()
-	if d.copied.review() && len(d.copied.all()) == 0 {
-		d.copies.Store(newCopies(d.segmentSize))
-	}
-}
-
-// segmentList is a short list that readers look at without a lock; who changes it holds writerMu.
-type segmentList struct{ list atomic.Pointer[[]*segment] }
-
-func (l *segmentList) all() []*segment {
-	if p := l.list.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-func (l *segmentList) add(s *segment) {
-	if all := l.all(); !slices.Contains(all, s) {
-		all = append(slices.Clone(all), s)
-		l.list.Store(&all)
-	}
-}
-
-// review removes what is gone, and tells whether there was any.
-func (l *segmentList) review() bool {
-	all := l.all()
-	if !slices.ContainsFunc(all, (*segment).isGone) {
-		return false
-	}
-	left := slices.DeleteFunc(slices.Clone(all), (*segment).isGone)
-	l.list.Store(&left)
-	return true
+	d.copied.review()
 }
 
 // keepHouse drops what has expired, keeps within capacity, and closes idle files.
@@ -326,10 +282,9 @@ func (d *Disk) unlink(s *segment) {
 	if err := d.remove(s); err != nil {
 		d.o.Report("unlink failed", s.path, err)
 		s.left.Store(true) // it counts as capacity, and housekeeping tries again
-		d.addStray(s)
-	} else {
-		d.reviewStrays()
+		d.strays.add(s)
 	}
+	d.reviewStrays()
 	d.segs[s.slot].Store(nil)
 	d.slotMu.Lock()
 	d.deadSlots = append(d.deadSlots, s.slot)
@@ -400,14 +355,7 @@ func (d *Disk) leaveTombstones(s *segment) bool {
 		if len(first[c]) == 0 {
 			continue
 		}
-		if d.active[c] == nil {
-			a, err := d.createSegment(c)
-			if err != nil {
-				return false
-			}
-			d.active[c] = a
-		}
-		if d.commit(c, work{tombs: first[c]}, now) != nil {
+		if _, err := d.commit(c, work{tombs: first[c]}, now); err != nil {
 			return false
 		}
 	}

@@ -192,6 +192,18 @@ func (x *index) loadLocked(s *indexShard, fp uint32, l loc, seq uint64) (was loc
 	return was, wasSeq, true
 }
 
+// Loaded is what was loaded for h, while a start is loading.
+func (x *index) Loaded(h *Hash) (at loc, seq uint64) {
+	s, fp := x.shard(h)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i, found := s.find(fp)
+	if !found || s.seqs == nil {
+		return loc{}, 0
+	}
+	return s.slots[i].loc(), s.seqs[i]
+}
+
 // LoadAll is Load for all of a batch's items, shard by shard: a lock per shard instead of one per item, so that the processor
 // need not wait for one place in memory before it asks for the next. What was not simply inserted is in b.unusual.
 func (x *index) LoadAll(b *loadedBatch) {

@@ -277,7 +277,7 @@ func TestLoadAllIsLoadItemByItem(t *testing.T) {
 				b.x.entries = append(b.x.entries, indexEntry{hash: h})
 				b.add(&h, to, seq)
 				if was, wasSeq, inserted := one.Load(&h, to, seq); !inserted || was.seg != slotNone {
-					want = append(want, loadResult{int32(n), to, was, seq, wasSeq, inserted, false})
+					want = append(want, loadResult{int32(n), to, was, seq, wasSeq, inserted})
 				}
 			}
 			many.LoadAll(&b)

@@ -293,11 +293,11 @@ func (d *Disk) load(l *loading) {
 	defer d.loadOnce.Do(func() { close(d.loaded) })
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	batches := make([]loadedBatch, runtime.GOMAXPROCS(0))
+	for i := range batches {
 		wg.Go(func() {
-			var b loadedBatch
 			for n := range next {
-				d.loadJob(l, &b, n)
+				d.loadJob(l, &batches[i], n)
 			}
 		})
 	}
@@ -309,5 +309,8 @@ func (d *Disk) load(l *loading) {
 	}
 	close(next)
 	wg.Wait()
+	for i := range batches {
+		d.settleCopies(&batches[i])
+	}
 	d.index.FinishLoading()
 }

@@ -8,7 +8,8 @@ type loadedBatch struct {
 	items   []loadItem
 	byShard []loadItem
 	unusual []loadResult
-	touched uint32 // of no meaning; see touch
+	copies  []loadedCopy // of the whole start
+	touched uint32       // of no meaning; see touch
 }
 
 // loadItem is a record or a tombstone on its way into the index.
@@ -20,6 +21,13 @@ type loadItem struct {
 	seq   uint64
 }
 
+// loadedCopy is a record that another copy of the same version keeps out.
+type loadedCopy struct {
+	hash Hash
+	at   loc
+	seq  uint64
+}
+
 // loadResult is what became of an item if its place was not simply empty.
 type loadResult struct {
 	n        int32
@@ -27,7 +35,6 @@ type loadResult struct {
 	seq      uint64
 	wasSeq   uint64
 	inserted bool
-	another  bool // it was kept out by another copy of the same version
 }
 
 // loadBatch inserts what one batch lists, reading into b.
@@ -36,28 +43,23 @@ func (d *Disk) loadBatch(b *loadedBatch, s *segment, ref batchRef) {
 	if err != nil && !s.is(stateDead) {
 		d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
 	}
-	if err != nil || !d.insertBatch(b, s, ref) {
-		return
-	}
-	d.leaveCopies(s) // moving was cut short
-	for i := range b.unusual {
-		if r := &b.unusual[i]; r.another {
-			d.copies.Load().add(b.hash(r.n))
-		}
+	if err == nil {
+		d.insertBatch(b, s, ref)
 	}
 }
 
-// insertBatch inserts what b has read, and tells whether there was another copy of any of it.
-func (d *Disk) insertBatch(b *loadedBatch, s *segment, ref batchRef) (another bool) {
+// insertBatch inserts what b has read.
+func (d *Disk) insertBatch(b *loadedBatch, s *segment, ref batchRef) {
 	x := &b.x
 	s.metaMu.Lock() // unlink takes it: nothing is inserted for a segment that is gone
 	defer s.metaMu.Unlock()
 	if s.is(stateDead) {
-		return false
+		return
 	}
 	now := d.o.Now()
 	off := ref.off
 	var live, liveBytes int64
+	another := false
 	b.items = b.items[:0]
 	for i := range x.entries {
 		e := &x.entries[i]
@@ -82,12 +84,29 @@ func (d *Disk) insertBatch(b *loadedBatch, s *segment, ref batchRef) (another bo
 			live--
 			liveBytes -= int64(longSize(r.to.size))
 		}
-		d.settle(b.hash(r.n), r)
-		another = another || r.another
+		if !d.settle(b.hash(r.n), r) {
+			continue
+		}
+		if !another { // moving was cut short
+			d.leaveCopies(s)
+			another = true
+		}
+		s.leaveCopy(b.hash(r.n))
+		b.copies = append(b.copies, loadedCopy{*b.hash(r.n), r.to, r.seq})
 	}
 	s.live.Add(live)
 	s.liveBytes.Add(liveBytes)
-	return another
+}
+
+// settleCopies looks again at the copies that were kept out by others. All is loaded, and the index still knows sequences: a tombstone that
+// came after both may be about the other one alone.
+func (d *Disk) settleCopies(b *loadedBatch) {
+	for i := range b.copies {
+		c := &b.copies[i]
+		r := loadResult{to: c.at, seq: c.seq}
+		r.was, r.wasSeq = d.index.Loaded(&c.hash)
+		d.settle(&c.hash, &r)
+	}
 }
 
 func (b *loadedBatch) add(h *Hash, to loc, seq uint64) {
@@ -102,8 +121,8 @@ func (b *loadedBatch) hash(n int32) *Hash {
 	return &b.x.tombs[int(n)-len(b.x.entries)].hash
 }
 
-// settle does what an unusual insertion asks for.
-func (d *Disk) settle(h *Hash, r *loadResult) {
+// settle does what an unusual insertion asks for. another: it was kept out by another copy of the same version.
+func (d *Disk) settle(h *Hash, r *loadResult) (another bool) {
 	switch {
 	case r.inserted && r.was.seg >= slotFirst:
 		d.account(r.was, -1)
@@ -113,8 +132,9 @@ func (d *Disk) settle(h *Hash, r *loadResult) {
 	case !r.inserted && r.was.seg == slotTomb && r.to.seg >= slotFirst:
 		d.keepOut(h, r.to.seg, r.was.off, r.wasSeq+1)
 	case !r.inserted && r.was.seg >= slotFirst && r.wasSeq == r.seq:
-		r.another = true
+		return true
 	}
+	return false
 }
 
 // keepOut sees to a record in segment slot that a tombstone at seq in segment by keeps out of the index. If by goes first, the

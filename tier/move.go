@@ -142,7 +142,7 @@ func (d *Disk) judgeRecord(s *segment, c *chosen, packed, room *[]byte, judge Ju
 	if err != nil {
 		d.damage(s, err)
 	}
-	d.copies.Load().add(&e.hash) // until its segment goes, the index does not know it
+	s.leaveCopy(&e.hash) // until its segment goes, the index does not know it
 	if d.index.RemoveAt(&e.hash, c.at) {
 		d.account(c.at, -1)
 	}

@@ -13,8 +13,8 @@ import "slices"
 //     not stored at all) a tombstone goes to the disk: hash, sequence, and a moment after the latest expiry of the older one's segment, which
 //     raises the expiry of the segment it is written to. It is committed before the newer record.
 //   - A file that may hold records which the index does not know (a commit that failed may have taken effect; an unlink may
-//     have failed) counts as the older one's segment for whatever is put while it is there. Of one that records move out of, the same
-//     holds for these.
+//     have failed; what is damaged may be read again) counts as the older one's segment for whatever is put while it is there. Of one that
+//     records move out of, the same holds for these.
 //   - What is put when the index knows no older version, and there is no such file, supersedes nothing, so it may go at any time. All
 //     records of the entrance are of that kind, and the tombstones in its segments are about what is in the same segment.
 //   - A segment that is dropped out of order (damaged, or compacted) has its tombstones carried over, and when it is dropped
@@ -45,16 +45,14 @@ func (d *Disk) unindex(shadows []shadow, h *Hash, seq uint64) []shadow {
 			shadows = addShadow(shadows, s)
 		}
 	}
-	shadows = d.addStrays(shadows, h)
-	l, removed := d.index.Supersede(h, seq)
-	if !removed {
-		return shadows
+	if l, removed := d.index.Supersede(h, seq); removed {
+		d.account(l, -1)
+		if s := d.segs[l.seg].Load(); s != nil {
+			shadows = addShadow(shadows, s)
+		}
 	}
-	d.account(l, -1)
-	if s := d.segs[l.seg].Load(); s != nil {
-		shadows = addShadow(shadows, s)
-	}
-	return shadows
+	// Last, for whoever takes something out of the index without the shard's lock says first that it is there all the same.
+	return d.addStrays(shadows, h)
 }
 
 // addStrays adds the files that may hold versions of h which the index does not know.
@@ -62,8 +60,8 @@ func (d *Disk) addStrays(shadows []shadow, h *Hash) []shadow {
 	for _, s := range d.strays.all() {
 		shadows = addShadow(shadows, s)
 	}
-	if copied := d.copied.all(); len(copied) > 0 && d.copies.Load().has(h) {
-		for _, s := range copied {
+	for _, s := range d.copied.all() {
+		if s.copies.Load().has(h) {
 			shadows = addShadow(shadows, s)
 		}
 	}

@@ -144,7 +144,10 @@ type work struct {
 	tombs []tombstone
 }
 
-// round writes one batch per stream that has something. What was put is not held back if all is set.
+func (w *work) empty() bool { return len(w.recs)+len(w.tombs) == 0 }
+
+// round writes a batch per stream that has something, and one more where tombstones must be there before. What was put is not held back if
+// all is set.
 func (d *Disk) round(all bool) (err error) {
 	defer d.checkRoom()
 	d.writerMu.Lock()
@@ -170,24 +173,30 @@ func (d *Disk) round(all bool) (err error) {
 		}
 		todo[c].recs = append(todo[c].recs, p)
 	}
-	err = d.prepareSegments(&todo)
-	if err == nil {
-		err = d.bury(&todo, owed, now)
-	}
-	if err != nil {
+	if err = d.prepareSegments(&todo); err != nil {
 		d.failed(recs, owed, nil, err)
 		return err
 	}
-	d.broken.Store(false)
-	for c := range todo {
-		if len(todo[c].recs)+len(todo[c].tombs) == 0 {
+	batches := d.bury(&todo, owed, now)
+	for i := range batches {
+		b := &batches[i]
+		s, berr := d.commit(b.stream, b.work, now)
+		if berr == nil {
 			continue
 		}
-		s := d.active[c]
-		if cerr := d.commit(c, todo[c], now); cerr != nil {
-			d.failed(todo[c].recs, nil, s, cerr)
-			err = cerr
+		err = berr
+		d.failed(b.recs, nil, s, err)
+		if b.buries {
+			// What it stands for may not be written either.
+			for _, left := range batches[i+1:] {
+				d.failed(left.recs, nil, nil, err)
+			}
+			d.failed(nil, owed, nil, err)
+			break
 		}
+	}
+	if err == nil {
+		d.broken.Store(false)
 	}
 	d.finish(recs)
 	return err
@@ -270,10 +279,17 @@ func (d *Disk) ensureActive(c int) error {
 	return err
 }
 
-// bury turns what the round's records supersede, and what is owed, into tombstones. Those that stand for records of another
-// stream, or for none, are committed here, before any record.
-func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) error {
-	var first, own [streams][]tombstone
+// roundBatch is what is committed at a time.
+type roundBatch struct {
+	stream int
+	work
+	buries bool // there are tombstones in it without which what comes after may not be written
+}
+
+// bury turns what the round's records supersede, and what is owed, into tombstones, and says in which order to commit: those that stand for
+// records of another stream, or for none, before any record that supersedes something.
+func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) (batches []roundBatch) {
+	var first [streams][]tombstone
 	for c := range todo {
 		for _, p := range todo[c].recs {
 			if len(p.claimed) == 0 {
@@ -283,7 +299,7 @@ func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) error {
 			d.graves(&g, p.Hash, p.Seq, p.claimed, d.active[c], p.Expires, now)
 			for k := range g {
 				if k == c {
-					own[k] = append(own[k], g[k]...)
+					todo[c].tombs = append(todo[c].tombs, g[k]...)
 				} else {
 					first[k] = append(first[k], g[k]...)
 				}
@@ -298,23 +314,40 @@ func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) error {
 			first[c] = append(first[c], tombstone{t.hash, t.seq, t.expires})
 		}
 	}
-	for c := range first {
-		todo[c].tombs = own[c]
-		if len(first[c]) == 0 {
-			continue
-		}
-		if err := d.ensureActive(c); err != nil {
-			return err
-		}
-		if err := d.commit(c, work{tombs: first[c]}, now); err != nil {
-			return err
+	// The entrance begins, for its records supersede nothing. The last of the others to bury for other streams takes its own records with it.
+	last := -1
+	for c := range classes {
+		if len(first[c]) > 0 {
+			last = c
 		}
 	}
-	return nil
+	add := func(c int, w work, buries bool) {
+		if !w.empty() {
+			batches = append(batches, roundBatch{c, w, buries})
+		}
+	}
+	for c := classes; c < streams; c++ {
+		add(c, work{todo[c].recs, first[c]}, len(first[c]) > 0)
+	}
+	for c := range max(last, 0) {
+		add(c, work{tombs: first[c]}, true)
+	}
+	if last >= 0 {
+		add(last, work{todo[last].recs, append(first[last], todo[last].tombs...)}, true)
+	}
+	for c := range classes {
+		if c != last {
+			add(c, todo[c], false)
+		}
+	}
+	return batches
 }
 
-// commit writes one batch to the active segment of stream c and lets the index know.
-func (d *Disk) commit(c int, w work, now int64) error {
+// commit writes one batch to the active segment of stream c, which it returns, and lets the index know.
+func (d *Disk) commit(c int, w work, now int64) (*segment, error) {
+	if err := d.ensureActive(c); err != nil {
+		return nil, err
+	}
 	s := d.active[c]
 	number := d.nextBatch.Add(1)
 	value, x, err := d.pack(s, w, number, now)
@@ -334,13 +367,13 @@ func (d *Disk) commit(c int, w work, now int64) error {
 			s.totals.add(x)
 			s.metaMu.Unlock()
 			d.land(s, ref, w.recs, x)
-			return nil
+			return s, nil
 		}
 	}
 	// What a failed write or fsync left behind is unknown, and asking again proves nothing: this file is not written any more.
 	d.retire(c)
 	d.o.Report("commit failed", s.path, err)
-	return err
+	return s, err
 }
 
 func (s *segment) raiseExpiry(to int64) {
@@ -392,7 +425,9 @@ func (d *Disk) land(s *segment, ref batchRef, recs []*pendingRecord, x *batchInd
 // moveTo makes the index point to the copy of p. Until its segment is gone, the other copy is one that the index does not know. The caller holds
 // p's shard.
 func (d *Disk) moveTo(p *pendingRecord, to loc) bool {
-	d.copies.Load().add(&p.Hash) // before anybody can find that it is not known there any more
+	if s := d.segs[p.from.seg].Load(); s != nil {
+		s.leaveCopy(&p.Hash) // before anybody can find that it is not known there any more
+	}
 	return d.index.Move(&p.Hash, *p.from, to)
 }
 
