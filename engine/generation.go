@@ -121,12 +121,16 @@ func (s *Store) openGeneration(keys *crypto.StageKey, fresh bool) (*generation, 
 	if err != nil {
 		return nil, err
 	}
-	g.disk, err = tier.OpenDisk(g.dir, tier.DiskOptions{
+	o := tier.DiskOptions{
 		Judge: s.judge(g),
 		Keys:  keys, Capacity: s.o.Capacity, Now: s.time.now, FS: s.o.FS, Codec: zstdCodec{}, Uptime: s.o.Clock.Mono,
 		MaxBlob: s.o.MaxObject + entryOverhead, QueueBytes: s.o.budget().queue, IndexBytes: s.indexRoom.Load(), Block: s.o.Block,
 		Reserved: s.reserved, Reclaim: s.reclaim, Report: s.o.Report,
-	})
+	}
+	if s.o.disk != nil {
+		s.o.disk(&o)
+	}
+	g.disk, err = tier.OpenDisk(g.dir, o)
 	if err != nil {
 		_ = g.purges.close() // the error that matters is err
 		return nil, err

@@ -35,6 +35,8 @@ type Options struct {
 	FS    vfs.FS      // nil: the real one
 	// Report is told of what an operator should know: a damaged segment, a new generation begun. nil: nobody.
 	Report func(event, file string, err error)
+
+	disk func(*tier.DiskOptions) // nil, but in tests: changes what the disk tier is opened with
 }
 
 // Limits.
