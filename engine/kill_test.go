@@ -32,17 +32,32 @@ const (
 	killMarker = "neverInTheClear" // in every key, path, tag and value
 	killKeys   = 40                // of each worker
 	killers    = 4                 // workers
+	killCold   = 1500              // of each worker: keys beyond the others, where there is an entrance
 )
 
 // killOptions are the same in parent and child. The small capacity makes the store evict all the time.
 func killOptions(dir string) (Options, error) {
 	o := Options{Name: "stage", Capacity: 64 << 20, Memory: MinMemory, Block: true}
-	if strings.HasSuffix(dir, "small") {
+	switch {
+	case strings.HasSuffix(dir, "small"):
 		o.Capacity = MinCapacity
+	case killEntrance(dir):
+		o.Memory = 0 // so that the disk is asked
+		withEntrance(&o)
 	}
 	var err error
 	o.Key, err = crypto.ReadKeyFile(filepath.Join(dir, killRoot))
 	return o, err
+}
+
+func killEntrance(dir string) bool { return strings.HasSuffix(dir, "entrance") }
+
+// killTTL is longer than any test. Where there is an entrance, the order in which entries expire is not that in which they are put.
+func killTTL(dir string, k, version int) time.Duration {
+	if killEntrance(dir) {
+		return 24*time.Hour + time.Duration((k*31+version*17)%100)*time.Minute
+	}
+	return 24 * time.Hour
 }
 
 // Of a key's number follow its name, path and tag.
@@ -91,18 +106,24 @@ func killChild(dir string) {
 		panic(err)
 	}
 	say("open")
+	entrance := killEntrance(dir)
 	ctx := context.Background()
 	var versions atomic.Int64
 	versions.Store(int64(seed << 16))
 	for w := range killers {
 		go func() {
 			r := rand.New(rand.NewPCG(seed, uint64(w)))
+			var cold []int // put last
 			for {
 				k, v := w*killKeys+r.IntN(killKeys), int(versions.Add(1))
+				if entrance && r.IntN(3) > 0 {
+					k = killers*killKeys + w*killCold + r.IntN(killCold)
+					cold = append(cold, k)
+				}
 				say("put %d %d", k, v)
 				l, err := s.Lease(ctx, []byte(killKey(k)), LeaseOptions{Refresh: true})
 				if err == nil {
-					err = l.Put([]byte(killValue(k, v)), Meta{TTL: 24 * time.Hour, Path: killPath(k), Tags: []string{killTag(k)}})
+					err = l.Put([]byte(killValue(k, v)), Meta{TTL: killTTL(dir, k, v), Path: killPath(k), Tags: []string{killTag(k)}})
 				}
 				switch {
 				case err == nil:
@@ -112,7 +133,12 @@ func killChild(dir string) {
 				default:
 					panic(err)
 				}
-				if _, err := s.Get(nil, []byte(killKey(r.IntN(killers*killKeys)))); err != nil && !errors.Is(err, ErrMiss) {
+				asked := r.IntN(killers * killKeys)
+				if len(cold) > 8 && r.IntN(2) == 0 {
+					asked = cold[r.IntN(8)] // on the disk by now, and in the entrance
+					cold = cold[len(cold)-8:]
+				}
+				if _, err := s.Get(nil, []byte(killKey(asked))); err != nil && !errors.Is(err, ErrMiss) {
 					panic(err)
 				}
 			}
@@ -130,6 +156,9 @@ func killChild(dir string) {
 		case i == 9:
 			what = "compact"
 		}
+		if entrance && (what == "flush" || (what == "compact" || what == "purge" && number%3 != 0) && r.IntN(30) > 0) {
+			what = "sync" // those leave little to evict; and until what was flushed is gone from so small a disk, nothing can be put
+		}
 		say("%s %d", what, number)
 		switch what {
 		case "sync":
@@ -146,6 +175,10 @@ func killChild(dir string) {
 			panic(err)
 		}
 		say("%s-done %d", what, number)
+		if entrance {
+			e := entranceOf(s)
+			say("entrance %d %d %d", e.evicted, e.moved, e.fell)
+		}
 	}
 }
 
@@ -168,6 +201,7 @@ type killStep struct {
 type killModel struct {
 	keys map[int]map[int]*killFate
 	open map[string]*killStep
+	seen entranceSeen // of the generation that the child was at work on last
 }
 
 func (m *killModel) each(hits func(k int) bool, fn func(*killFate)) {
@@ -186,6 +220,10 @@ func (m *killModel) hear(line string) error {
 	var k, v int
 	switch what {
 	case "begun", "open":
+	case "---": // it panics, and says why elsewhere
+	case "entrance":
+		_, err := fmt.Sscan(rest, &m.seen.evicted, &m.seen.moved, &m.seen.fell)
+		return err
 	case "put":
 		if _, err := fmt.Sscan(rest, &k, &v); err != nil {
 			return err
@@ -254,6 +292,13 @@ func (m *killModel) judge(s *Store, evicts bool) error {
 		}
 		e, err := s.Get(nil, []byte(killKey(k)))
 		if errors.Is(err, ErrMiss) {
+			// What waits to be written to another segment is missed if its own was evicted meanwhile.
+			if err := s.Sync(); err != nil {
+				return err
+			}
+			e, err = s.Get(nil, []byte(killKey(k)))
+		}
+		if errors.Is(err, ErrMiss) {
 			for v, f := range versions {
 				if v == newest && !f.maybe && !f.gone && !evicts && !m.later(k, newest) {
 					return fmt.Errorf("key %d: version %d was acknowledged and is gone", k, newest)
@@ -309,9 +354,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	const each = 5 // kills of a store before it is thrown away: it must not evict unless it is small
 	var heard, kills int
+	var seen entranceSeen
 	for run := range rounds(6, 20, 2000) {
 		kind := "roomy"
-		if long() && run%2 == 1 {
+		switch {
+		case run%3 == 1:
+			kind = "entrance"
+		case run%3 == 2 && long():
 			kind = "small"
 		}
 		dir := filepath.Join(scratch(t), kind)
@@ -327,13 +376,18 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 			heard += n
 			kills++
+			seen.add(m.seen)
+			m.seen = entranceSeen{}
 		}
 		noMarker(t, dir)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d kills, %d lines heard before them", kills, heard)
+	t.Logf("%d kills, %d lines heard before them; %+v", kills, heard, seen)
+	if err := seen.missing(); err != nil {
+		t.Error(err)
+	}
 	if heard < kills*50 {
 		t.Errorf("%d lines heard in %d runs: the children did next to nothing", heard, kills)
 	}
@@ -393,10 +447,10 @@ func killOnce(exe, dir string, seed uint64, m *killModel) (heard int, err error)
 	_ = cmd.Wait() // killed, as it should be
 	clear(m.open)
 	if heard < until && err == nil {
-		err = fmt.Errorf("the child ended by itself: %s", stderr.String())
+		err = errors.New("the child ended by itself")
 	}
 	if err != nil {
-		return heard, err
+		return heard, fmt.Errorf("%w: %s", err, stderr.String())
 	}
 	evicts, err := killOpen(dir, nil, m.judge)
 	if err == nil {
