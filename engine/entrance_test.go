@@ -39,6 +39,10 @@ func (e *entranceSeen) add(o entranceSeen) {
 	e.evicted, e.moved, e.fell = e.evicted+o.evicted, e.moved+o.moved, e.fell+o.fell
 }
 
+func (e entranceSeen) max(o entranceSeen) entranceSeen {
+	return entranceSeen{max(e.evicted, o.evicted), max(e.moved, o.moved), max(e.fell, o.fell)}
+}
+
 // missing tells what none of the stores has done; nil: nothing.
 func (e entranceSeen) missing() error {
 	if e.evicted == 0 || e.moved == 0 || e.fell == 0 {

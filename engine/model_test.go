@@ -55,6 +55,10 @@ type storeModel struct {
 	hits   int
 	stale  int
 	log    []string
+	// Set for a store that evicts from its entrance: more keys, larger values, less of what leaves nothing to evict, and crashes.
+	entrance bool
+	dead     *atomic.Bool // no operation on the disk takes effect
+	seen     entranceSeen
 }
 
 var modelPaths = []string{"/", "/a", "/a/", "/a/1", "/a/2", "/a/2/x", "/b/1", "/b/2/x", "/ab", ""}
@@ -68,7 +72,15 @@ func (m *storeModel) fatal(format string, args ...any) {
 	m.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...), strings.Join(m.log[max(0, len(m.log)-60):], "\n"))
 }
 
-func (m *storeModel) randomKey() string { return fmt.Sprint("key ", m.r.IntN(25)) }
+func (m *storeModel) randomKey() string {
+	if m.entrance && m.r.IntN(2) == 0 {
+		return fmt.Sprint("key ", m.r.IntN(modelCold))
+	}
+	return fmt.Sprint("key ", m.r.IntN(25))
+}
+
+// modelCold is how many keys there are where there is an entrance: more than the store has room for.
+const modelCold = 800
 
 // refused tells whether a fill that began then may not land any more.
 func (m *storeModel) refused(key string, began int, e *modelEntry) bool {
@@ -124,6 +136,9 @@ func (m *storeModel) end() {
 	e.fresh, e.retain = now.Add(ttl), now.Add(ttl+retain)
 	e.onDisk = m.o.Memory == 0 || ttl+retain >= shortLived
 	e.value = fmt.Sprintf("%s at %d %s", f.key, m.tick, strings.Repeat("text ", m.r.IntN(400)))
+	if m.entrance {
+		e.value += string(noise(m.tick, m.r.IntN(12_000)))
+	}
 	err := f.l.Put([]byte(e.value), Meta{TTL: ttl, Retain: retain, Path: e.path, Tags: e.tags, Plain: m.r.IntN(3) == 0})
 	m.note("%s is put: %v %v %q, for %v and %v: %v", f.key, e.path, e.tags, e.value[:12], ttl, retain, err)
 	if m.refused(f.key, f.began, e) {
@@ -142,6 +157,9 @@ func (m *storeModel) get(key string) {
 	m.t.Helper()
 	got, err := m.s.Get(nil, []byte(key))
 	e, now := m.m[key], m.clock.Wall()
+	if m.entrance && errors.Is(err, ErrMiss) {
+		return // Evicted. Or its segment is, and it waits to be written to another: then it is there again later.
+	}
 	if e == nil || !now.Before(e.retain) {
 		if !errors.Is(err, ErrMiss) {
 			m.fatal("%s: got %.30q, %v; want a miss", key, got.Value, err)
@@ -164,7 +182,11 @@ func (m *storeModel) purge() {
 	mode := PurgeMode(m.r.IntN(2))
 	p := modelPurge{mode: mode}
 	var t Target
-	switch m.r.IntN(5) {
+	what := m.r.IntN(5)
+	if m.rare() {
+		what = 0
+	}
+	switch what {
 	case 0:
 		key := m.randomKey()
 		t, p.matches = Key([]byte(key)), func(k string, _ *modelEntry) bool { return k == key }
@@ -198,7 +220,7 @@ func (m *storeModel) purge() {
 		m.fatal("purge: %v", err)
 	}
 	m.note("purge of %+v, mode %d", t, mode)
-	if res.AtMost < int64(hit) {
+	if res.AtMost < int64(hit) && !m.entrance { // some of what it hit may be evicted already
 		m.fatal("it says at most %d, and hit %d", res.AtMost, hit)
 	}
 	m.apply(p)
@@ -227,7 +249,11 @@ func (m *storeModel) restart(rotate bool) {
 		m.o.OldKeys = nil
 	}
 	m.note("restart, rotate %v", rotate)
-	m.reopen()
+	if m.entrance && m.r.IntN(2) == 0 {
+		m.crash()
+	} else {
+		m.reopen()
+	}
 	for _, f := range m.leases {
 		if err := f.l.Put([]byte("late"), Meta{TTL: time.Minute}); !errors.Is(err, ErrClosed) {
 			m.fatal("a fill landed in a store that was closed: %v", err)
@@ -241,9 +267,29 @@ func (m *storeModel) restart(rotate bool) {
 	}
 }
 
+// crash leaves the disk as it is after a Sync, with whatever is being evicted or moved just then, and starts again.
+func (m *storeModel) crash() {
+	m.sync()
+	m.dead.Store(true)
+	_ = m.s.Close() // it cannot write what it should
+	m.dead.Store(false)
+	m.open()
+}
+
+// rare tells whether something is to be left out that would leave nothing to evict.
+func (m *storeModel) rare() bool { return m.entrance && m.r.IntN(40) > 0 }
+
 func (m *storeModel) step() {
 	m.tick++
-	switch x := m.r.IntN(200); {
+	x := m.r.IntN(200)
+	if x >= 192 && m.rare() || x == 178 && m.entrance {
+		// Not a compaction or restart. Nor a flush: until what was flushed is gone from so small a disk, nothing can be put.
+		x = m.r.IntN(165)
+	}
+	if m.tick%50 == 0 && m.entrance {
+		m.seen = m.seen.max(entranceOf(m.s))
+	}
+	switch {
 	case x < 60:
 		m.get(m.randomKey())
 	case x < 110:
@@ -260,6 +306,9 @@ func (m *storeModel) step() {
 		m.apply(modelPurge{mode: Hard, matches: func(string, *modelEntry) bool { return true }})
 	case x < 190:
 		d := []time.Duration{time.Millisecond, time.Second, 5 * time.Second, 40 * time.Second, 5 * time.Minute}[m.r.IntN(5)]
+		if m.rare() {
+			d = (d / 10).Truncate(time.Millisecond)
+		}
 		m.clock.Advance(d)
 		m.note("%v pass", d)
 	case x < 192:
@@ -302,6 +351,43 @@ func TestStoreIsAMap(t *testing.T) {
 				t.Errorf("%d hits, %d of them stale: the test tests nothing", hits, stale)
 			}
 		})
+	}
+}
+
+// The same of a store that evicts all the time, and so may have forgotten what it was given. But it never answers with what came before that,
+// whatever restart or crash there was.
+func TestStoreThatEvictsIsAMap(t *testing.T) {
+	var seen entranceSeen
+	hits := 0
+	for seed := range rounds(2, 8, 1000) {
+		dead := new(atomic.Bool)
+		fs := &vfs.Faulty{FS: vfs.OS, Hook: func(int64, string, string) vfs.Verdict {
+			if dead.Load() {
+				return vfs.Fail
+			}
+			return vfs.Pass
+		}}
+		r := newScratchRig(t, func(o *Options) {
+			withEntrance(o)
+			o.Memory, o.Block, o.FS = int64(seed%2)*MinMemory, true, fs
+		})
+		m := &storeModel{rig: r, r: rand.New(rand.NewPCG(uint64(seed), 77)), m: make(map[string]*modelEntry), entrance: true, dead: dead}
+		for range 12_000 {
+			m.step()
+		}
+		for n := range modelCold {
+			m.get(fmt.Sprint("key ", n))
+		}
+		if st := r.s.Stats(); st.Quarantined != 0 || st.SpillDropped != 0 {
+			t.Fatalf("seed %d: %+v", seed, st)
+		}
+		r.close()
+		hits += m.hits
+		seen.add(m.seen)
+	}
+	t.Logf("%d hits, %+v", hits, seen)
+	if err := seen.missing(); err != nil || hits < 1000 {
+		t.Errorf("%d hits, %v", hits, err)
 	}
 }
 
