@@ -218,30 +218,6 @@ func (c *comeback) die() {
 	c.started()
 }
 
-// flip damages a record of n, if there is one on the disk, or mends it.
-func (c *comeback) flip(n int) {
-	h := hashOf(n)
-	at, ok := c.d.index.Lookup(&h)
-	if !ok {
-		return
-	}
-	s := c.d.segs[at.seg].Load()
-	if s == nil {
-		return
-	}
-	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
-	if err != nil {
-		return // evicted meanwhile
-	}
-	defer f.Close()
-	var b [1]byte
-	off := int64(at.off) + recordHeaderSize
-	if _, err := f.ReadAt(b[:], off); err == nil {
-		b[0] ^= 0xff
-		_, _ = f.WriteAt(b[:], off)
-	}
-}
-
 func (c *comeback) step() {
 	n := c.key()
 	switch c.r.IntN(44) {
@@ -251,8 +227,14 @@ func (c *comeback) step() {
 		c.check(n)
 	case 10, 11:
 		c.drop(n)
+		if c.r.IntN(2) == 0 {
+			c.putAny(n) // while the tombstone is owed
+		}
 	case 12:
 		c.d.Supersede(hashOf(n), c.next(n))
+		if c.r.IntN(2) == 0 {
+			c.putAny(n)
+		}
 	case 13, 14, 15:
 		c.ack()
 	case 16:
@@ -285,7 +267,7 @@ func (c *comeback) step() {
 			c.putAny(c.few())
 		}
 	case 24:
-		if c.r.IntN(4) == 0 {
+		if c.r.IntN(2) == 0 {
 			c.die()
 		}
 	case 25:

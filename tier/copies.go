@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// copies says of a hash whether it may have moved out of a segment, which is still there with the copy that stayed behind: a Bloom filter,
-// which is wrong about few where it is right about all that matter.
+// copies says of a hash whether a segment may hold a version of it that the index does not know: it has moved out and its copy stayed behind,
+// or could not be read, or was in a commit that failed. It is a Bloom filter, which is wrong about few where it is right about all that matter.
 type copies struct {
 	bits []atomic.Uint64
 }

@@ -65,7 +65,7 @@ type Disk struct {
 
 	// What is put supersedes what they may hold, whether or not the index knows of it.
 	strays segmentList // files that may hold anything
-	copied segmentList // files that records have moved out of
+	copied segmentList // files that may hold certain records; see leaveCopies
 
 	files openFiles
 
@@ -89,8 +89,8 @@ type Disk struct {
 	open       *chunk        // what comes next is encoded with it; nil: with a new one
 	queueSince time.Duration // uptime at which the oldest waiting record came
 	closed     bool
-	discarded  bool        // closed without writing what waits
-	tombs      []*shadowed // tombstones owed, never dropped
+	discarded  bool               // closed without writing what waits
+	tombs      map[Hash]*shadowed // tombstones owed, never dropped
 	moving     moving
 	heldSince  time.Duration // uptime since which what is put is held back, and a nanosecond more; 0: it is not
 
@@ -260,7 +260,9 @@ func (d *Disk) read(dst []byte, h *Hash, s *segment, l loc, again bool) ([]byte,
 	if s.is(stateDead) || !d.index.At(h, l) {
 		return dst, Found{}, ErrNotFound
 	}
-	d.damage(s, err) // first: from then on, what is put supersedes what cannot be read now, and perhaps can later
+	d.leaveCopies(s) // what cannot be read now may be readable later
+	s.leaveCopy(h)
+	d.damage(s, err)
 	if d.index.RemoveAt(h, l) {
 		d.account(l, -1)
 	}
@@ -350,10 +352,6 @@ func (d *Disk) account(l loc, n int64) {
 
 // damage marks a segment: what opens in it is still served, and it is the first to be evicted.
 func (d *Disk) damage(s *segment, err error) {
-	if s.is(stateDead) {
-		return
-	}
-	d.strays.add(s)
 	for {
 		st := s.state.Load()
 		if segmentState(st) == stateDamaged || segmentState(st) == stateDead {

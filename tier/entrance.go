@@ -1,15 +1,15 @@
 package tier
 
-// The entrance is a tenth of the capacity, for what is put for the first time. Most of that is never asked for again, and goes from there soon;
+// The entrance is a tenth of what there is, for what is put for the first time. Most of that is never asked for again, and goes from there soon;
 // what was asked for moves to the main part, which has all the rest (S3-FIFO, as in memory). So what comes once does not drive out what comes
 // again and again. What is known, or fell out of the entrance not long ago, goes to the main part at once.
 //
 // Segments of the entrance go before their turn. That needs no tombstones: they supersede nothing (see supersede.go). A start does not know
 // which they were, and takes all for the main part.
 const (
-	// entrancePart is the part of the capacity that the entrance keeps when room is needed.
+	// entrancePart is the part of all segments that the entrance keeps when room is needed.
 	entrancePart = 10
-	// entranceLeast is the least number of segments in the capacity for which there is an entrance: it should have two.
+	// entranceLeast is the least number of segments in the capacity for which there is an entrance: where all of that is used, it has two.
 	entranceLeast = 2 * entrancePart
 	// ghostShare is the part of the index's memory that remembers what fell out of the entrance.
 	ghostShare = 32

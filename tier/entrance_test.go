@@ -182,3 +182,22 @@ func TestEntranceBelowTheCapacity(t *testing.T) {
 		t.Errorf("%d bytes, %d of them in the entrance", all, entrance)
 	}
 }
+
+// TestWorthMoving: what expires before a quarter of the time has passed that its segment was there does not move.
+func TestWorthMoving(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 70*time.Minute)
+	l.mustPut(2, 2, 100, 3*time.Hour)
+	l.sync()
+	l.sealAll()
+	l.now.Add(time.Hour.Milliseconds())
+	l.wantSeq(1, 1, "asked for")
+	l.wantSeq(2, 2, "asked for")
+	l.d.compactMu.Lock()
+	defer l.d.compactMu.Unlock()
+	if !l.d.evictVictim() {
+		t.Fatal("nothing went")
+	}
+	l.wantSeq(1, 0, "ten minutes are left, and the segment was there for an hour")
+	l.wantSeq(2, 2, "two hours are left")
+}

@@ -86,7 +86,6 @@ func (d *Disk) retire(c int) {
 	s.dbMu.Unlock()
 	s.setState(stateDamaged)
 	d.measure(s)
-	d.strays.add(s)
 }
 
 // reviewStrays forgets those that are gone. The caller holds writerMu, so none is about to be unlinked.
@@ -291,10 +290,15 @@ func (d *Disk) unlink(s *segment) {
 	d.slotMu.Unlock()
 }
 
-// remove removes the file of s.
+// remove removes the file of s, so that it is gone after a loss of power as well: what is put from now on does not supersede what is in it.
 func (d *Disk) remove(s *segment) error {
 	if err := d.o.FS.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if s.maxExpiry.Load() > d.o.Now() { // else it does not matter
+		if err := d.o.FS.SyncDir(d.dir); err != nil {
+			return err
+		}
 	}
 	d.diskBytes.Add(-s.fileBytes.Swap(0))
 	return nil
@@ -318,7 +322,7 @@ func (d *Disk) removeLeft() bool {
 	return gone
 }
 
-// leaveTombstones writes tombstones for the records of s that the index points to, and carries over its own: s is about to
+// leaveTombstones writes tombstones for the records of s, whether or not the index points to them, and carries over its own: s is about to
 // go before its turn. It reports whether they are on the disk. The caller is the writer.
 func (d *Disk) leaveTombstones(s *segment) bool {
 	var latest int64

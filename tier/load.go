@@ -138,6 +138,7 @@ func (d *Disk) openSegment(id uint64, path string, others []*segment) (*segment,
 	s.maxExpiry.Store(s.totals.maxExpiry)
 	s.stream = classOf(max(0, s.totals.maxExpiry-s.totals.mark))
 	if damaged != nil {
+		d.strays.add(s)
 		d.damage(s, damaged)
 	}
 	return s, nil

@@ -41,6 +41,7 @@ type loadResult struct {
 func (d *Disk) loadBatch(b *loadedBatch, s *segment, ref batchRef) {
 	err := s.readIndexInto(&b.x, ref)
 	if err != nil && !s.is(stateDead) {
+		d.strays.add(s)
 		d.damage(s, fmt.Errorf("batch %d: %w", ref.number, err))
 	}
 	if err == nil {
@@ -128,6 +129,11 @@ func (d *Disk) settle(h *Hash, r *loadResult) (another bool) {
 		d.account(r.was, -1)
 		if r.to.seg == slotTomb {
 			d.keepOut(h, r.was.seg, r.to.off, r.seq+1)
+		}
+	case !r.inserted && r.was.seg == slotTomb && r.was.off < slotFirst && r.wasSeq == r.seq && r.to.seg >= slotFirst:
+		// Another copy of it was dropped, or could not be read, before this one was known.
+		if s := d.segs[r.to.seg].Load(); s != nil {
+			d.owe(&shadowed{hash: *h, seq: r.seq + 1, shadows: []shadow{{s}}})
 		}
 	case !r.inserted && r.was.seg == slotTomb && r.to.seg >= slotFirst:
 		d.keepOut(h, r.to.seg, r.was.off, r.wasSeq+1)

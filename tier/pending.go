@@ -197,7 +197,7 @@ func (d *Disk) kick() {
 }
 
 // take removes what moves, up to maxRound bytes with it from the queue unless that is held back, and all tombstones owed.
-func (d *Disk) take(all bool) ([]*pendingRecord, []*shadowed) {
+func (d *Disk) take(all bool) ([]*pendingRecord, map[Hash]*shadowed) {
 	d.queueMu.Lock()
 	defer d.queueMu.Unlock()
 	fresh := all || d.hold() == 0

@@ -190,3 +190,39 @@ func segmentFiles(t testing.TB, dir string) []string {
 	}
 	return files
 }
+
+// flip damages the record that the index knows of a key, if there is one, or mends it.
+func (l *life) flip(n int) {
+	l.t.Helper()
+	h := hashOf(n)
+	at, ok := l.d.index.Lookup(&h)
+	if !ok {
+		return
+	}
+	s := l.d.segs[at.seg].Load()
+	if s == nil {
+		return
+	}
+	l.flipAt(s.path, int64(at.off)+recordHeaderSize)
+}
+
+// flipAt does the same with what lies at a place in a file, if that is still there.
+func (l *life) flipAt(path string, off int64) {
+	l.t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return // evicted meanwhile
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err = f.ReadAt(b[:], off); err == nil {
+		b[0] ^= 0xff
+		_, err = f.WriteAt(b[:], off)
+	}
+	if err != nil {
+		l.t.Error(err)
+	}
+}

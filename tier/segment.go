@@ -76,7 +76,7 @@ type segment struct {
 	totals  totals
 	born    time.Duration // engine uptime of the first commit, for the age at which it is sealed
 
-	copies atomic.Pointer[copies] // what has moved out of it; nil: nothing has, see leaveCopies
+	copies atomic.Pointer[copies] // what it may hold that the index does not know; nil: nothing, see leaveCopies
 
 	dictionary       atomic.Pointer[dictionary] // nil: it has none, yet. It never changes from then on
 	dictionaryStored bool                       // the writer's: it is in the file

@@ -38,8 +38,8 @@ func (l *segmentList) change(fn func([]*segment) (now []*segment, changed bool))
 	}
 }
 
-// leaveCopies says that records will be moved out of s: until it is unlinked, if it ever is, it holds copies of them that the
-// index does not point to.
+// leaveCopies says that s will hold certain records which the index does not know, until it is unlinked: they moved out of it, or could not
+// be read, or were in a commit that failed. leaveCopy says which.
 func (d *Disk) leaveCopies(s *segment) {
 	if s.copies.Load() == nil {
 		s.copies.CompareAndSwap(nil, newCopies(d.segmentSize))
@@ -47,7 +47,6 @@ func (d *Disk) leaveCopies(s *segment) {
 	d.copied.add(s)
 }
 
-// leaveCopy says of one record that it leaves s.
 func (s *segment) leaveCopy(h *Hash) {
 	if c := s.copies.Load(); c != nil { // else s is another one by now, in the same slot
 		c.add(h)

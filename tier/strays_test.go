@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -155,22 +158,7 @@ func TestUnreadableOnce(t *testing.T) {
 	h := hashOf(1)
 	at, _ := l.d.index.Lookup(&h)
 	path := l.d.segs[at.seg].Load().path
-	flip := func() {
-		t.Helper()
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		var b [1]byte
-		if _, err = f.ReadAt(b[:], int64(at.off)+recordHeaderSize); err == nil {
-			b[0] ^= 1
-			_, err = f.WriteAt(b[:], int64(at.off)+recordHeaderSize)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	flip := func() { l.flipAt(path, int64(at.off)+recordHeaderSize) }
 	flip()
 	l.wantSeq(1, 0, "unreadable")
 	flip()
@@ -182,6 +170,212 @@ func TestUnreadableOnce(t *testing.T) {
 	l.house()
 	l.reopen()
 	l.wantSeq(1, 0, "replaced since")
+}
+
+// Of one record that cannot be read, what else is put knows nothing: it goes to the entrance, and leaves no tombstone.
+func TestOneUnreadableRecordIsOne(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, 7*24*time.Hour)
+	l.sync()
+	l.sealAll()
+	l.flip(1)
+	l.wantSeq(1, 0, "unreadable")
+	for k := range 20 {
+		l.mustPut(100+k, uint64(10+k), 100, 2*time.Hour)
+	}
+	l.sync()
+	for k := range 20 {
+		if s := l.where(100 + k); !inEntrance(s) {
+			t.Fatalf("key %d is in stream %d", 100+k, s)
+		}
+	}
+}
+
+// What is put while the tombstone of an older version is owed is not on the disk before that, whenever the process ends.
+func TestOwedBeforeTheEntrance(t *testing.T) {
+	for _, drop := range []bool{false, true} {
+		crashes := 0
+		for at := int64(1); ; at++ {
+			l := newLife(t, nil)
+			l.mustPut(1, 4, 100, 50*time.Minute)
+			l.sync()
+			l.sealAll()
+			if drop {
+				l.d.Drop(hashOf(1), found(t, l, 1))
+			} else {
+				l.d.Supersede(hashOf(1), 5)
+			}
+			l.mustPut(1, 6, 100, 20*time.Second)
+			var commits atomic.Int64
+			dir := ""
+			l.faults(func(_ int64, op, _ string) vfs.Verdict {
+				if op == "commit" && commits.Add(1) == at {
+					dir = copyDir(t, l.dir)
+				}
+				return vfs.Pass
+			})
+			l.sync()
+			l.faults(nil)
+			if dir == "" {
+				break // there were not as many
+			}
+			crashes++
+			l.d.Discard()
+			l.dir = dir
+			l.open()
+			newer := l.seqOf(1) == 6
+			l.now.Add(50_000)
+			l.house()
+			l.reopen()
+			if newer && l.seqOf(1) == 4 {
+				t.Errorf("drop %v, crash at commit %d: version 6 was there, and 4 came back", drop, at)
+			}
+		}
+		if crashes < 3 {
+			t.Errorf("%d commits", crashes)
+		}
+	}
+}
+
+// While the disk does not take writes, what is owed does not grow with each put.
+func TestOwedOncePerKey(t *testing.T) {
+	l := newLife(t, nil)
+	l.mustPut(1, 1, 100, time.Hour)
+	l.sync()
+	l.faults(func(_ int64, op, _ string) vfs.Verdict {
+		if op == "commit" {
+			return vfs.Fail
+		}
+		return vfs.Pass
+	})
+	l.mustPut(2, 2, 100, time.Hour)
+	if l.d.Sync() == nil {
+		t.Fatal("nothing failed")
+	}
+	for seq := range uint64(1000) {
+		for k := range 6 { // 1 is on the disk, 2 perhaps, the others are not
+			if err := l.put(k, 10+seq, 100, time.Hour); !errors.Is(err, ErrDropped) {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.d.queueMu.Lock()
+	owed := len(l.d.tombs)
+	l.d.queueMu.Unlock()
+	if owed != 2 {
+		t.Errorf("%d tombstones are owed", owed)
+	}
+	l.faults(nil)
+	l.now.Add(2 * retryAfter.Milliseconds())
+	l.sync()
+	l.reopen()
+	l.wantSeq(1, 0, "superseded")
+	l.wantSeq(2, 0, "superseded")
+}
+
+// powerFS forgets removals that no sync of the directory followed.
+type powerFS struct {
+	vfs.FS
+	mu      sync.Mutex
+	removed map[string][]byte
+}
+
+func (f *powerFS) Remove(name string) error {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.removed[name] = b
+	f.mu.Unlock()
+	return f.FS.Remove(name)
+}
+
+func (f *powerFS) SyncDir(dir string) error {
+	f.mu.Lock()
+	clear(f.removed)
+	f.mu.Unlock()
+	return f.FS.SyncDir(dir)
+}
+
+// What is put after a segment has gone does not supersede what was in it: it may not be back after a loss of power.
+func TestRemovalLasts(t *testing.T) {
+	power := &powerFS{removed: make(map[string][]byte)}
+	l := newLife(t, func(o *DiskOptions) { power.FS, o.FS = o.FS, power })
+	x := l.stray(1, 1)
+	l.mustPut(2, 2, 100, 20*time.Second) // the segment that version 3 goes to is there
+	l.sync()
+	l.unlink(x)
+	l.mustPut(1, 3, 100, 20*time.Second)
+	l.sync()
+	l.d.writerMu.Lock()
+	dir := copyDir(t, l.dir)
+	l.d.writerMu.Unlock()
+	for name, b := range power.removed {
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.d.Discard()
+	l.dir = dir
+	l.open()
+	l.wantSeq(1, 3, "after a loss of power")
+	l.now.Add(30_000)
+	l.house()
+	l.reopen()
+	l.wantSeq(1, 0, "expired")
+}
+
+// One copy of a version is dropped, or cannot be read, while a start has not come to the other yet.
+func TestOtherCopyIsLoadedLater(t *testing.T) {
+	for _, drop := range []bool{false, true} {
+		l := newLife(t, nil)
+		ids := [2]uint64{0, l.cutShort(keepAll).id}
+		l.sealAll()
+		h := hashOf(1)
+		at, _ := l.d.index.Lookup(&h)
+		ids[0] = l.d.segs[at.seg].Load().id
+		if ids[0] == ids[1] {
+			t.Fatal("it has not moved")
+		}
+		l.reopen()
+		l.d.copied = segmentList{}
+		l.d.index = newIndex(l.d.index.alive)
+		l.d.index.StartLoading(0)
+		var b loadedBatch
+		load := func(id uint64) {
+			for _, s := range l.d.segments() {
+				if s.id != id {
+					continue
+				}
+				s.copies.Store(nil)
+				s.live.Store(0)
+				for _, ref := range s.batches {
+					l.d.loadBatch(&b, s, ref)
+				}
+			}
+		}
+		load(ids[0])
+		if drop {
+			l.d.Drop(h, found(t, l, 1))
+		} else {
+			l.flip(1)
+			l.wantSeq(1, 0, "unreadable")
+		}
+		load(ids[1])
+		l.d.settleCopies(&b)
+		l.d.index.FinishLoading()
+		l.wantSeq(1, 0, "gone")
+		l.mustPut(1, 10, 100, 20*time.Second)
+		l.sync()
+		l.wantSeq(1, 10, "put")
+		l.sealAll()
+		if err := l.compact(t.Context(), ids[0]); err != nil {
+			t.Fatal(err)
+		}
+		l.sync()
+		l.comesBack(1)
+	}
 }
 
 // A start may meet both copies of a version before the tombstone that is about one of them.

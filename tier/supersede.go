@@ -12,11 +12,11 @@ import "slices"
 //   - Otherwise (the newer record expires sooner or at the same moment, or the older one's segment is still being written, or the newer one is
 //     not stored at all) a tombstone goes to the disk: hash, sequence, and a moment after the latest expiry of the older one's segment, which
 //     raises the expiry of the segment it is written to. It is committed before the newer record.
-//   - A file that may hold records which the index does not know (a commit that failed may have taken effect; an unlink may
-//     have failed; what is damaged may be read again) counts as the older one's segment for whatever is put while it is there. Of one that
-//     records move out of, the same holds for these.
-//   - What is put when the index knows no older version, and there is no such file, supersedes nothing, so it may go at any time. All
-//     records of the entrance are of that kind, and the tombstones in its segments are about what is in the same segment.
+//   - A file that may hold records which the index does not know (an unlink failed, or what it lists could not be read) counts as the older
+//     one's segment for whatever is put while it is there. The same holds for single records: what moved out of a file, what could not be read
+//     and may be later, what was in a commit that failed and may have taken effect.
+//   - What is put when the index knows no older version, and there is no such file, and no tombstone is owed for it, supersedes nothing, so it
+//     may go at any time. All records of the entrance are of that kind, and the tombstones in its segments are about what is in the same segment.
 //   - A segment that is dropped out of order (damaged, or compacted) has its tombstones carried over, and when it is dropped
 //     with records the index points to, they leave tombstones. So does a record that was replaced on its way out of a segment that is
 //     compacted, for what replaced it may still wait when that segment goes.
@@ -81,9 +81,25 @@ func (d *Disk) owe(t *shadowed) {
 	if d.nothingWaits() {
 		d.queueSince = d.uptime()
 	}
-	d.tombs = append(d.tombs, t)
+	d.addOwed(t)
 	d.queueMu.Unlock()
 	d.kick()
+}
+
+// addOwed keeps one for each hash: while the disk does not take writes, there may be many. The caller holds queueMu.
+func (d *Disk) addOwed(t *shadowed) {
+	was := d.tombs[t.hash]
+	if was == nil {
+		if d.tombs == nil {
+			d.tombs = make(map[Hash]*shadowed)
+		}
+		d.tombs[t.hash] = t
+		return
+	}
+	was.seq, was.expires = max(was.seq, t.seq), max(was.expires, t.expires)
+	for _, sh := range t.shadows {
+		was.shadows = addShadow(was.shadows, sh.seg)
+	}
 }
 
 // graves sorts the tombstones that a version of hash with seq needs by the stream they go to. target and expires are the

@@ -168,7 +168,7 @@ func (d *Disk) round(all bool) (err error) {
 			continue
 		}
 		c := p.stream(now)
-		if len(p.claimed) > 0 {
+		if len(p.claimed) > 0 || owed[p.Hash] != nil {
 			c %= classes // what supersedes another stays as long as that
 		}
 		todo[c].recs = append(todo[c].recs, p)
@@ -288,7 +288,7 @@ type roundBatch struct {
 
 // bury turns what the round's records supersede, and what is owed, into tombstones, and says in which order to commit: those that stand for
 // records of another stream, or for none, before any record that supersedes something.
-func (d *Disk) bury(todo *[streams]work, owed []*shadowed, now int64) (batches []roundBatch) {
+func (d *Disk) bury(todo *[streams]work, owed map[Hash]*shadowed, now int64) (batches []roundBatch) {
 	var first [streams][]tombstone
 	for c := range todo {
 		for _, p := range todo[c].recs {
@@ -371,6 +371,10 @@ func (d *Disk) commit(c int, w work, now int64) (*segment, error) {
 		}
 	}
 	// What a failed write or fsync left behind is unknown, and asking again proves nothing: this file is not written any more.
+	d.leaveCopies(s)
+	for _, p := range w.recs {
+		s.leaveCopy(&p.Hash)
+	}
 	d.retire(c)
 	d.o.Report("commit failed", s.path, err)
 	return s, err
@@ -434,9 +438,10 @@ func (d *Disk) moveTo(p *pendingRecord, to loc) bool {
 // failed keeps the promises that a failed commit leaves open: what was not written is not answered any more, and the older
 // versions it replaced stay dead. s is the retired segment, nil if none was written to: the records may be in it all the
 // same. Who replaces them later is told by unindex; who has replaced them already is told here.
-func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, s *segment, err error) {
+func (d *Disk) failed(recs []*pendingRecord, owed map[Hash]*shadowed, s *segment, err error) {
 	d.brokenAt.Store(int64(d.uptime()))
 	d.broken.Store(true)
+	var more []*shadowed
 	for _, p := range recs {
 		sh := d.shardOf(&p.Hash)
 		sh.mu.Lock()
@@ -445,10 +450,10 @@ func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, s *segment, err e
 		case newest == p:
 			delete(sh.m, p.Hash)
 			if len(p.shadows) > 0 {
-				owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
+				more = append(more, &shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
 			}
 			if p.gone && s != nil { // its owner has dropped it, and it may be there all the same
-				owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
+				more = append(more, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
 			}
 			d.dropped.Add(1)
 			d.lost.Store(&err)
@@ -456,12 +461,17 @@ func (d *Disk) failed(recs []*pendingRecord, owed []*shadowed, s *segment, err e
 		case newest != nil:
 			newest.shadows = addShadow(newest.shadows, s)
 		case p.from == nil || !d.index.At(&p.Hash, *p.from):
-			owed = append(owed, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
+			more = append(more, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
 		}
 		sh.mu.Unlock()
 	}
 	d.queueMu.Lock()
-	d.tombs = append(d.tombs, owed...)
+	for _, t := range owed {
+		d.addOwed(t)
+	}
+	for _, t := range more {
+		d.addOwed(t)
+	}
 	d.queueMu.Unlock()
 	d.finish(recs)
 }
