@@ -75,19 +75,14 @@ func addShadow(shadows []shadow, s *segment) []shadow {
 	return append(shadows, shadow{s})
 }
 
-// owe adds a tombstone to those that the next round writes.
+// owe adds a tombstone to those that the next round writes: one for each hash, for while the disk does not take writes there may be many.
 func (d *Disk) owe(t *shadowed) {
+	defer d.kick()
 	d.queueMu.Lock()
+	defer d.queueMu.Unlock()
 	if d.nothingWaits() {
 		d.queueSince = d.uptime()
 	}
-	d.addOwed(t)
-	d.queueMu.Unlock()
-	d.kick()
-}
-
-// addOwed keeps one for each hash: while the disk does not take writes, there may be many. The caller holds queueMu.
-func (d *Disk) addOwed(t *shadowed) {
 	was := d.tombs[t.hash]
 	if was == nil {
 		if d.tombs == nil {

@@ -441,7 +441,6 @@ func (d *Disk) moveTo(p *pendingRecord, to loc) bool {
 func (d *Disk) failed(recs []*pendingRecord, owed map[Hash]*shadowed, s *segment, err error) {
 	d.brokenAt.Store(int64(d.uptime()))
 	d.broken.Store(true)
-	var more []*shadowed
 	for _, p := range recs {
 		sh := d.shardOf(&p.Hash)
 		sh.mu.Lock()
@@ -450,10 +449,10 @@ func (d *Disk) failed(recs []*pendingRecord, owed map[Hash]*shadowed, s *segment
 		case newest == p:
 			delete(sh.m, p.Hash)
 			if len(p.shadows) > 0 {
-				more = append(more, &shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
+				d.owe(&shadowed{hash: p.Hash, seq: p.Seq, shadows: p.shadows})
 			}
 			if p.gone && s != nil { // its owner has dropped it, and it may be there all the same
-				more = append(more, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
+				d.owe(&shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
 			}
 			d.dropped.Add(1)
 			d.lost.Store(&err)
@@ -461,18 +460,13 @@ func (d *Disk) failed(recs []*pendingRecord, owed map[Hash]*shadowed, s *segment
 		case newest != nil:
 			newest.shadows = addShadow(newest.shadows, s)
 		case p.from == nil || !d.index.At(&p.Hash, *p.from):
-			more = append(more, &shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
+			d.owe(&shadowed{hash: p.Hash, seq: p.Seq + 1, shadows: []shadow{{s}}})
 		}
 		sh.mu.Unlock()
 	}
-	d.queueMu.Lock()
 	for _, t := range owed {
-		d.addOwed(t)
+		d.owe(t)
 	}
-	for _, t := range more {
-		d.addOwed(t)
-	}
-	d.queueMu.Unlock()
 	d.finish(recs)
 }
 
